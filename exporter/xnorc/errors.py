@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one exception family of xnorc: where it went wrong, what was found, what to do about it."""
+
+from __future__ import annotations
+
+
+class XnorcError(Exception):
+    """A user-facing error that prints as one line and ends a command with exit code 2.
+
+    Args:
+        where: the place in the user's world: a file and line, a layer, a board field, a port.
+        what: what was found there.
+        hint: what would be accepted, or the command that helps.  May be empty.
+    """
+
+    exit_code = 2
+
+    def __init__(self, where: str, what: str, hint: str = "") -> None:
+        self.where, self.what, self.hint = where, what, hint
+        super().__init__(f"{where}: {what}" + (f" ({hint})" if hint else ""))
+
+    def __reduce__(self) -> tuple[type[XnorcError], tuple[str, str, str]]:
+        return type(self), (self.where, self.what, self.hint)  # crosses the capture child's pipe
+
+
+class CaptureError(XnorcError):
+    """The model cannot be read as a graph of ATen operations."""
+
+
+class LowerError(XnorcError):
+    """The graph was read, but has no equal among integer programs."""
+
+
+class ProgramError(XnorcError):
+    """An integer program is malformed: a shape, a kind, a range or a file."""
+
+
+class FitError(XnorcError):
+    """The program does not fit the board's flash, RAM or stack."""
+
+
+class BoardError(XnorcError):
+    """A board file is missing, malformed or contradicts itself."""
+
+
+class ToolError(XnorcError):
+    """A compiler, emulator or flashing tool is missing or failed."""
+
+
+class LinkError(XnorcError):
+    """The device did not answer, or answered with an error."""
+
+
+class DataError(XnorcError):
+    """A data file is missing, malformed or does not fit the model."""

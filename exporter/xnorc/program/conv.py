@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The sum that every convolution is, in exact integers, for a batch.
+
+Products are summed by BLAS in float32 or float64.  That is exact, not approximate: all terms and all partial
+sums are integers of magnitude at most `bound`, and a float with p significand bits represents every integer up
+to 2^p (24 and 53), in whatever order they are added.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from xnorc.errors import ProgramError
+from xnorc.program.window import Window, take
+
+
+def windowed_sum(
+    x: np.ndarray, weights: np.ndarray, window: Window, groups: int, fill: int, bound: int
+) -> np.ndarray:
+    """sum over taps and channels of x * w.
+
+    Args:
+        x: integers (N, h, w, in_ch).
+        weights: integers (out_ch, kh, kw, in_ch // groups).
+        window: geometry; skipped taps contribute 0.
+        groups: input and output channels are split alike into this many consecutive groups.
+        fill: value read by CONSTANT taps.
+        bound: no partial sum exceeds this magnitude.
+
+    Returns:
+        int32 (N, out_h, out_w, out_ch).
+    """
+    if bound >= 2**31:
+        raise ProgramError("convolution", f"sums up to {bound} exceed int32")
+    real = np.float32 if bound < 2**24 else np.float64
+    out_ch, per_group = weights.shape[0], weights.shape[3]
+    rows, cols = window.rows(x.shape[1]), window.cols(x.shape[2])
+    total = np.zeros((len(x), len(rows), len(cols), out_ch), real)
+    xf = x.astype(real)
+    wf = weights.reshape(groups, out_ch // groups, window.kh, window.kw, per_group).astype(real)
+    for ky in range(window.kh):
+        for kx in range(window.kw):
+            tap = take(xf, rows[:, ky], cols[:, kx], fill, 0)
+            grouped = tap.reshape(*tap.shape[:3], groups, per_group)
+            if per_group == 1:  # depthwise: a product, no matrix
+                part = grouped * wf[:, :, ky, kx, 0]
+            else:
+                part = np.einsum("nyxgc,goc->nyxgo", grouped, wf[:, :, ky, kx], optimize=True)
+            total += part.reshape(total.shape)
+    return total.astype(np.int32)

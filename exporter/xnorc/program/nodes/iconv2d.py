@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Integer convolution: pixels or streams by int8 (or +-1) weights: first layers, shortcuts, heads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from xnorc.program.conv import windowed_sum
+from xnorc.program.node import Bounds, Node, expect
+from xnorc.program.nodes.bconv2d import check_conv
+from xnorc.program.tensor import Kind, Tensor
+from xnorc.program.thresholds import Thresholds
+from xnorc.program.window import Window
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class IConv2d(Node):
+    """sum over valid taps and channels of x * w, exact in int32.
+
+    Attributes:
+        weights: int8 (out_ch, kh, kw, in_ch // groups), -127..127; all +-1 renders as packed signs.
+        window, groups: as in BConv2d; `window.pad_value` is an integer of the input's kind.
+        thresholds: gives a bit output; None leaves the sum (int16 or int32).
+    """
+
+    weights: np.ndarray
+    window: Window
+    groups: int = 1
+    thresholds: Thresholds | None = None
+
+    in_kinds: ClassVar[tuple[Kind, ...]] = (Kind.U8, Kind.I8, Kind.I16)
+
+    @property
+    def is_binary(self) -> bool:
+        """True where every weight is -1 or +1."""
+        return bool(np.isin(self.weights, (-1, 1)).all())
+
+    def _sum_bounds(self, low: int, high: int) -> Bounds:
+        """Bounds of any partial sum, whatever taps are skipped."""
+        if self.window.pad_mode == "constant":
+            low, high = min(low, self.window.pad_value), max(high, self.window.pad_value)
+        flat = self.weights.reshape(len(self.weights), -1).astype(np.int64)
+        up, down = np.maximum(flat, 0).sum(1), np.minimum(flat, 0).sum(1)
+        least = (up * min(low, 0) + down * max(high, 0)).min()
+        most = (up * max(high, 0) + down * min(low, 0)).max()
+        return int(least), int(most)
+
+    def dot(self, x: np.ndarray) -> np.ndarray:
+        """x (N, h, w, in_ch) -> int32 sums (N, out_h, out_w, out_ch)."""
+        low, high = np.iinfo(x.dtype).min, np.iinfo(x.dtype).max
+        bound = max(abs(b) for b in self._sum_bounds(int(low), int(high)))
+        return windowed_sum(x, self.weights, self.window, self.groups, self.window.pad_value, bound)
+
+    def run(self, *arrays: np.ndarray) -> np.ndarray:
+        dot = self.dot(arrays[0])
+        return dot.astype(self.output.kind.dtype) if self.thresholds is None else self.thresholds.apply(dot)
+
+    def check(self, *tensors: Tensor) -> None:
+        expect(self.weights.dtype == np.int8 and self.weights.min(initial=0) >= -127, self, "weights must be int8 within -127..127")
+        low, high = tensors[0].kind.range
+        expect(low <= self.window.pad_value <= high, self, f"pad value {self.window.pad_value} is no {tensors[0].kind.value}")
+        check_conv(self, tensors[0], self.weights, self.window, self.groups)
+        reach = self._sum_bounds(low, high)
+        expect(max(abs(b) for b in reach) < 2**31 - 1, self, f"sums within {reach} exceed int32")
+        if self.thresholds is not None:
+            self.thresholds.verify(self.name, self.output.shape, reach)
+
+    def bounds(self, *bounds: Bounds) -> Bounds:
+        return self._sum_bounds(*bounds[0]) if self.thresholds is None else (0, 1)
+
+    def macs(self, *tensors: Tensor) -> int:
+        return self.output.size * int(np.prod(self.weights.shape[1:]))

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Programs on disk: `program.json` (structure, for eyes) beside `constants.npz` (arrays).
+
+Both are byte-identical for the same program on every machine: keys are ordered, zip members carry a fixed date.
+Loading never unpickles.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import io
+import json
+import typing
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from xnorc.errors import ProgramError
+from xnorc.program.node import Node, registry
+from xnorc.program.program import Program
+from xnorc.program.tensor import Kind, Tensor
+from xnorc.program.thresholds import Thresholds
+from xnorc.program.window import Window
+
+FORMAT = 1
+_PARTS = {cls.__name__: cls for cls in (Tensor, Window, Thresholds)}
+
+
+def save(program: Program, folder: Path) -> None:
+    """Write `program` into an existing folder."""
+    arrays: dict[str, np.ndarray] = {}
+    document = to_document(program, arrays)
+    (folder / "program.json").write_text(json.dumps(document, indent=1) + "\n")
+    (folder / "constants.npz").write_bytes(_npz(arrays))
+
+
+def load(folder: Path) -> Program:
+    """Read a program and verify it.
+
+    Raises:
+        ProgramError: a file is missing, damaged, of another format, or the program does not verify.
+    """
+    folder = Path(folder)
+    try:
+        document = json.loads((folder / "program.json").read_text())
+        with np.load(folder / "constants.npz", allow_pickle=False) as stored:
+            arrays = {key: stored[key] for key in stored.files}
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise ProgramError(str(folder), f"not an exported program: {error}", "make one with `xnorc export`") from error
+    try:
+        program = _from_document(document, arrays)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise ProgramError(str(folder), f"the program file is damaged: {error!r}", "export it again") from error
+    program.verify()
+    return program
+
+
+def digest(program: Program) -> bytes:
+    """8 bytes that name the program: equal programs, equal digests."""
+    arrays: dict[str, np.ndarray] = {}
+    document = to_document(program, arrays)
+    document.pop("notes")
+    sha = hashlib.sha256(json.dumps(document, sort_keys=True).encode())
+    for key in sorted(arrays):
+        little = arrays[key].astype(arrays[key].dtype.newbyteorder("<"))
+        sha.update(f"{key}{little.dtype.str}{little.shape}".encode() + little.tobytes())
+    return sha.digest()[:8]
+
+
+def to_document(program: Program, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+    """The program as JSON-able data; arrays are put into `arrays` under "<node index>.<field>"."""
+    return {
+        "format": FORMAT,
+        "name": program.name,
+        "input": _pack(program.input, "input", arrays),
+        "nodes": [{"op": n.op, **_pack(n, str(i), arrays)} for i, n in enumerate(program.nodes)],
+        "output": program.output,
+        "notes": list(program.notes),
+    }
+
+
+def _pack(value: Any, path: str, arrays: dict[str, np.ndarray]) -> Any:
+    if dataclasses.is_dataclass(value):
+        fields = {f.name: _pack(getattr(value, f.name), f"{path}.{f.name}", arrays) for f in dataclasses.fields(value)}
+        return fields if isinstance(value, Node) else {"is": type(value).__name__, **fields}
+    if isinstance(value, np.ndarray):
+        arrays[path] = value
+        return {"is": "array", "key": path}
+    if isinstance(value, Kind):
+        return value.value
+    if isinstance(value, tuple):
+        return [_pack(v, f"{path}.{i}", arrays) for i, v in enumerate(value)]
+    return value
+
+
+def _from_document(document: dict[str, Any], arrays: dict[str, np.ndarray]) -> Program:
+    if document["format"] != FORMAT:
+        raise ProgramError("program.json", f"format {document['format']}", f"this xnorc reads format {FORMAT}")
+    types = registry()
+    nodes = []
+    for entry in document["nodes"]:
+        fields = dict(entry)
+        op = fields.pop("op")
+        if op not in types:
+            raise ProgramError("program.json", f"unknown node {op!r}", f"known: {', '.join(types)}")
+        nodes.append(types[op](**{key: _unpack(value, arrays) for key, value in fields.items()}))
+    return Program(
+        name=document["name"],
+        input=_unpack(document["input"], arrays),
+        nodes=tuple(nodes),
+        output=document["output"],
+        notes=tuple(document["notes"]),
+    )
+
+
+def _unpack(value: Any, arrays: dict[str, np.ndarray]) -> Any:
+    if isinstance(value, list):
+        return tuple(_unpack(v, arrays) for v in value)
+    if isinstance(value, dict):
+        if value["is"] == "array":
+            return arrays[value["key"]]
+        cls = typing.cast(Any, _PARTS[value["is"]])
+        fields = {key: _unpack(v, arrays) for key, v in value.items() if key != "is"}
+        if cls is Tensor:
+            fields["kind"] = Kind(fields["kind"])
+        return cls(**fields)
+    return value
+
+
+def _npz(arrays: dict[str, np.ndarray]) -> bytes:
+    """Like numpy.savez_compressed, but without the clock in it."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for key in sorted(arrays):
+            member = io.BytesIO()
+            little = np.ascontiguousarray(arrays[key]).astype(arrays[key].dtype.newbyteorder("<"))
+            np.lib.format.write_array(member, little, allow_pickle=False)
+            entry = zipfile.ZipInfo(f"{key}.npy", date_time=(1980, 1, 1, 0, 0, 0))
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(entry, member.getvalue())
+    return buffer.getvalue()
