@@ -1,0 +1,50 @@
+# Everything starts here, on a bare Debian or Ubuntu with Python 3.11+:
+#   make demo    train, export, build, boot on QEMU, stream the test split, report
+#   make test    the whole test suite
+# Both set up what they need first: system packages (sudo only if something is missing) and a virtual environment.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+DEMO   := build/demo
+export PYTHONDONTWRITEBYTECODE := 1
+
+PACKAGES := gcc libc6-dev python3-venv gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm
+TOOLS    := gcc arm-none-eabi-gcc qemu-system-arm
+
+.PHONY: help demo test lint bench setup system clean
+
+help:
+	@sed -n '/^#   make/s/^#   //p' $(firstword $(MAKEFILE_LIST))
+
+demo: setup
+	@$(BIN)/xnorc demo --out $(DEMO)
+
+test: setup
+	@$(BIN)/python -m pytest -n 2 --strict-tools $(ARGS)
+
+lint: setup
+	@$(BIN)/ruff check exporter tests && $(BIN)/ruff format --check exporter tests && $(BIN)/mypy
+
+setup: system $(VENV)/.ready
+
+# Nothing is asked of the administrator unless a tool is really missing.
+system:
+	@missing=""; for tool in $(TOOLS); do command -v $$tool >/dev/null 2>&1 || missing="$$missing $$tool"; done; \
+	$(PYTHON) -c 'import venv, ensurepip' >/dev/null 2>&1 || missing="$$missing python3-venv"; \
+	command -v arm-none-eabi-gcc >/dev/null 2>&1 && case "$$(arm-none-eabi-gcc -print-file-name=libc.a)" in /*) ;; *) missing="$$missing newlib";; esac; \
+	if [ -n "$$missing" ]; then \
+	  echo "installing system packages, because these are missing:$$missing"; \
+	  if [ "$$(id -u)" = 0 ]; then sudo=""; else sudo="sudo"; fi; \
+	  $$sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends $(PACKAGES) >/dev/null; \
+	fi
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "xnorc needs Python 3.11 or newer; try: make PYTHON=python3.12"; exit 2; }
+	@echo "setting up $(VENV) (torch is a large download the first time)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[test]'
+	@touch $@
+
+clean:
+	rm -rf build

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What all tests share: the rule for missing tools.
+
+A test that needs a tool says `need("qemu-system-arm")`.  On a laptop a missing tool skips the test and names the tool; with
+`--strict-tools` (what CI and `make test` pass) it fails, except for tools that no package registry carries.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+
+import pytest
+
+NOT_IN_A_REGISTRY = {"renode-test", "renode"}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--strict-tools", action="store_true", help="a missing tool fails a test instead of skipping it")
+    parser.addoption("--serial", metavar="URL", help="port of a real board for tests marked `hardware`")
+
+
+@pytest.fixture(scope="session")
+def need(request: pytest.FixtureRequest) -> Callable[..., None]:
+    """need("arm-none-eabi-gcc", "qemu-system-arm"): go on only if every tool is on the PATH."""
+
+    def check(*tools: str) -> None:
+        missing = [tool for tool in tools if shutil.which(tool) is None]
+        if not missing:
+            return
+        reason = f"not on the PATH: {', '.join(missing)}"
+        if request.config.getoption("--strict-tools") and not set(missing) <= NOT_IN_A_REGISTRY:
+            pytest.fail(reason + " (--strict-tools)")
+        pytest.skip(reason)
+
+    return check

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Imports run one way: the table of docs/contracts.md section 1, read from the source with `ast`."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1] / "exporter" / "xnorc"
+
+MAY_IMPORT: dict[str, set[str]] = {
+    "errors": set(),
+    "resources": {"errors"},
+    "program": {"errors"},
+    "capture": {"errors"},
+    "data": {"errors"},
+    "boards": {"errors", "resources"},
+    "plan": {"errors", "program", "boards"},
+    "render": {"errors", "resources", "plan", "program", "boards"},
+    "lower": {"errors", "capture", "program", "plan", "render"},
+    "toolchain": {"errors", "resources", "boards", "render"},
+    "targets": {"errors", "boards", "toolchain"},
+    "report": {"errors", "program", "targets"},
+    "nn": {"errors", "data"},
+    "export": {"errors", "capture", "lower", "plan", "program", "render"},
+}
+TORCH_ALLOWED = {"capture", "lower", "nn", "export"}  # cli may import it, but only inside functions
+
+
+def modules() -> list[Path]:
+    return sorted(path for path in ROOT.rglob("*.py") if "_data" not in path.parts)
+
+
+def part(path: Path) -> str:
+    first = path.relative_to(ROOT).parts[0]
+    return first.removesuffix(".py")
+
+
+def imported(tree: ast.AST) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            names.add(node.module or "")
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return names
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_module_imports_only_what_its_arrow_allows(path: Path) -> None:
+    here = part(path)
+    names = imported(ast.parse(path.read_text()))
+    ours = {name.split(".")[1] for name in names if name.startswith("xnorc.")} - {here, "__version__"}
+    if here not in ("cli", "__init__"):
+        assert here in MAY_IMPORT, f"{here} has no row in docs/contracts.md section 1"
+        assert ours <= MAY_IMPORT[here], f"{here} imports {sorted(ours - MAY_IMPORT[here])}"
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(ROOT)))
+def test_torch_is_imported_only_where_networks_are_read_or_trained(path: Path) -> None:
+    tree = ast.parse(path.read_text())
+    top = ast.Module(body=[n for n in tree.body if isinstance(n, ast.Import | ast.ImportFrom)], type_ignores=[])
+    names = imported(top if part(path) in ("cli", "__init__", "data") else tree)
+    if part(path) not in TORCH_ALLOWED:
+        assert not any(name.split(".")[0] in ("torch", "lightning") for name in names)
