@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What all tests share: the rule for missing tools.
 
-A test that needs a tool says `need("qemu-system-arm")`.  On a laptop a missing tool skips the test and names the tool; with
-`--strict-tools` (what CI and `make test` pass) it fails, except for tools that no package registry carries.
+A test that needs a tool says `need("qemu-system-arm")`.  On a laptop a missing tool skips the test and names the
+tool; with `--strict-tools` (what CI and `make test` pass) it fails, except for tools that no registry carries.
 """
 
 from __future__ import annotations

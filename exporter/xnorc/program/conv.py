@@ -14,9 +14,7 @@ from xnorc.errors import ProgramError
 from xnorc.program.window import Window, take
 
 
-def windowed_sum(
-    x: np.ndarray, weights: np.ndarray, window: Window, groups: int, fill: int, bound: int
-) -> np.ndarray:
+def windowed_sum(x: np.ndarray, weights: np.ndarray, window: Window, groups: int, fill: int, bound: int) -> np.ndarray:
     """sum over taps and channels of x * w.
 
     Args:
@@ -35,16 +33,17 @@ def windowed_sum(
     real = np.float32 if bound < 2**24 else np.float64
     out_ch, per_group = weights.shape[0], weights.shape[3]
     rows, cols = window.rows(x.shape[1]), window.cols(x.shape[2])
-    total = np.zeros((len(x), len(rows), len(cols), out_ch), real)
+    pixels = len(x) * len(rows) * len(cols)
+    total: np.ndarray = np.zeros((groups, pixels, out_ch // groups), real)
     xf = x.astype(real)
     wf = weights.reshape(groups, out_ch // groups, window.kh, window.kw, per_group).astype(real)
     for ky in range(window.kh):
         for kx in range(window.kw):
-            tap = take(xf, rows[:, ky], cols[:, kx], fill, 0)
-            grouped = tap.reshape(*tap.shape[:3], groups, per_group)
+            tap = take(xf, rows[:, ky], cols[:, kx], fill, 0).reshape(pixels, groups, per_group)
+            by_group = tap.transpose(1, 0, 2)  # (groups, pixels, per_group)
             if per_group == 1:  # depthwise: a product, no matrix
-                part = grouped * wf[:, :, ky, kx, 0]
+                total += by_group * wf[:, None, :, ky, kx, 0]
             else:
-                part = np.einsum("nyxgc,goc->nyxgo", grouped, wf[:, :, ky, kx], optimize=True)
-            total += part.reshape(total.shape)
-    return total.astype(np.int32)
+                total += by_group @ wf[:, :, ky, kx].transpose(0, 2, 1)
+    whole = total.transpose(1, 0, 2).reshape(len(x), len(rows), len(cols), out_ch)
+    return whole.astype(np.int32)

@@ -65,12 +65,16 @@ class Node:
         for tensor in tensors:
             if self.in_kinds and tensor.kind not in self.in_kinds:
                 allowed = ", ".join(k.value for k in self.in_kinds)
-                raise ProgramError(self.name, f"{self.op} cannot read {tensor.kind.value} tensor {tensor.name}", allowed)
+                raise ProgramError(
+                    self.name, f"{self.op} cannot read {tensor.kind.value} tensor {tensor.name}", allowed
+                )
         self.check(*tensors)
         low, high = self.bounds(*bounds)
         kind_low, kind_high = self.output.kind.range
         if low < kind_low or high > kind_high:
-            raise ProgramError(self.name, f"{self.op} can give {low}..{high}, beyond its {self.output.kind.value} output")
+            raise ProgramError(
+                self.name, f"{self.op} can give {low}..{high}, beyond its {self.output.kind.value} output"
+            )
         return low, high
 
 

@@ -45,7 +45,11 @@ class Program:
         """Run on x uint8 (N, h, w, ch), yielding (tensor name, value) for each node as it is done."""
         x = np.asarray(x)
         if x.shape[1:] != self.input.shape or x.dtype != self.input.kind.dtype:
-            raise ProgramError(self.name, f"input is {x.dtype} {x.shape}", f"{self.input.kind.dtype} (N, {', '.join(map(str, self.input.shape))})")
+            raise ProgramError(
+                self.name,
+                f"input is {x.dtype} {x.shape}",
+                f"{self.input.kind.dtype} (N, {', '.join(map(str, self.input.shape))})",
+            )
         last_use = {name: i for i, node in enumerate(self.nodes) for name in node.inputs}
         alive = {self.input.name: x}
         for i, node in enumerate(self.nodes):
@@ -98,7 +102,9 @@ class Program:
             raise ProgramError(self.name, f"no node writes the output {self.output}")
         logits = known[self.output]
         if logits.kind is not Kind.I32 or logits.shape[:2] != (1, 1):
-            raise ProgramError(self.name, f"the output {logits.name} is {logits.kind.value} {logits.shape}", "i32 (1, 1, classes)")
+            raise ProgramError(
+                self.name, f"the output {logits.name} is {logits.kind.value} {logits.shape}", "i32 (1, 1, classes)"
+            )
         return bounds
 
     def dump(self) -> str:
@@ -129,7 +135,10 @@ def _details(node: Node, tensors: dict[str, Tensor]) -> str:
             words.append(f"dilation {window.dilation_h}x{window.dilation_w}")
         pads = (window.pad_top, window.pad_left, window.pad_bottom, window.pad_right)
         if any(pads):
-            words.append(f"pad {','.join(map(str, pads))} {window.pad_mode}" + (f"={window.pad_value}" if window.pad_mode == "constant" else ""))
+            words.append(
+                f"pad {','.join(map(str, pads))} {window.pad_mode}"
+                + (f"={window.pad_value}" if window.pad_mode == "constant" else "")
+            )
     if getattr(node, "groups", 1) != 1:
         words.append(f"groups {node.groups}")  # type: ignore[attr-defined]
     thresholds = getattr(node, "thresholds", None)
@@ -137,8 +146,14 @@ def _details(node: Node, tensors: dict[str, Tensor]) -> str:
         classes = thresholds.thr.shape[0] * thresholds.thr.shape[1]
         th, tw = thresholds.period
         h, w, _ = node.output.shape
-        place = "thr" if classes == 1 else f"thr tile {th}x{tw}" if th < h or tw < w else f"thr map of {classes} classes"
-        words.append(place + (" interval" if thresholds.thr2 is not None else "") + (f" flip {int(thresholds.flip.sum())}" if thresholds.flip.any() else ""))
+        place = (
+            "thr" if classes == 1 else f"thr tile {th}x{tw}" if th < h or tw < w else f"thr map of {classes} classes"
+        )
+        words.append(
+            place
+            + (" interval" if thresholds.thr2 is not None else "")
+            + (f" flip {int(thresholds.flip.sum())}" if thresholds.flip.any() else "")
+        )
     macs = node.macs(*(tensors[name] for name in node.inputs))
     if macs:
         words.append(f"macs {macs}")

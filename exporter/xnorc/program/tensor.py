@@ -9,12 +9,12 @@ pixel is bit c % 32 of word c // 32, words are little-endian uint32, unused tail
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 
 import numpy as np
 
 
-class Kind(str, Enum):
+class Kind(StrEnum):
     """What one element is.  The value is the name used in files, dumps and C suffixes."""
 
     BIT = "bit"

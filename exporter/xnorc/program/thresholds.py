@@ -53,7 +53,9 @@ class Thresholds:
         h, w, ch = shape
         n_rows, n_cols = self.thr.shape[:2]
         if self.thr.shape[2:] != (ch,) or self.flip.shape != (ch,):
-            raise ProgramError(where, f"thresholds of shape {self.thr.shape} and flip {self.flip.shape} for {ch} channels")
+            raise ProgramError(
+                where, f"thresholds of shape {self.thr.shape} and flip {self.flip.shape} for {ch} channels"
+            )
         if self.thr.dtype != np.int32 or self.flip.dtype != np.bool_:
             raise ProgramError(where, f"thresholds are {self.thr.dtype} and flip {self.flip.dtype}", "int32 and bool")
         if self.thr2 is not None and (self.thr2.shape != self.thr.shape or self.thr2.dtype != np.int32):

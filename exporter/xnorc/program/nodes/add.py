@@ -44,8 +44,16 @@ class Add(Node):
         return np.clip(wide, self.low, self.high).astype(self.output.kind.dtype)
 
     def check(self, *tensors: Tensor) -> None:
-        expect(tensors[0].shape == tensors[1].shape == self.output.shape, self, f"shapes {tensors[0].shape}, {tensors[1].shape} -> {self.output.shape}")
-        expect(max(abs(self.mul_a), abs(self.mul_b)) < 2**15 and 0 <= self.shift <= 15, self, "multipliers must fit int16 and shift 0..15")
+        expect(
+            tensors[0].shape == tensors[1].shape == self.output.shape,
+            self,
+            f"shapes {tensors[0].shape}, {tensors[1].shape} -> {self.output.shape}",
+        )
+        expect(
+            max(abs(self.mul_a), abs(self.mul_b)) < 2**15 and 0 <= self.shift <= 15,
+            self,
+            "multipliers must fit int16 and shift 0..15",
+        )
         expect(self.low <= self.high, self, f"limits {self.low}..{self.high}")
 
     def _wide(self, a: Bounds, b: Bounds) -> Bounds:

@@ -45,16 +45,28 @@ class Affine(Node):
         h, w, ch = tensors[0].shape
         expect(self.output.shape == tensors[0].shape, self, "output shape must be the input's")
         expect(self.mul.dtype == np.int32 and self.add.dtype == np.int64, self, "mul must be int32 and add int64")
-        expect(self.mul.shape == self.add.shape and self.mul.shape[2:] == (ch,), self, f"mul {self.mul.shape} and add {self.add.shape} for {ch} channels")
+        expect(
+            self.mul.shape == self.add.shape and self.mul.shape[2:] == (ch,),
+            self,
+            f"mul {self.mul.shape} and add {self.add.shape} for {ch} channels",
+        )
         expect(self.rows.shape == (h,) and self.cols.shape == (w,), self, "one class per row and per column is needed")
         expect(self.rows.dtype == np.uint8 and self.cols.dtype == np.uint8, self, "classes must be uint8")
-        expect(int(self.rows.max()) < self.mul.shape[0] and int(self.cols.max()) < self.mul.shape[1], self, "a class that does not exist")
-        expect(0 <= self.shift <= 62 and self.low <= self.high, self, f"shift {self.shift}, limits {self.low}..{self.high}")
+        expect(
+            int(self.rows.max()) < self.mul.shape[0] and int(self.cols.max()) < self.mul.shape[1],
+            self,
+            "a class that does not exist",
+        )
+        expect(
+            0 <= self.shift <= 62 and self.low <= self.high, self, f"shift {self.shift}, limits {self.low}..{self.high}"
+        )
 
     def verify(self, tensors: tuple[Tensor, ...], bounds: tuple[Bounds, ...]) -> Bounds:
         result = super().verify(tensors, bounds)
         reach = max(abs(b) for b in bounds[0])
-        worst = reach * int(np.abs(self.mul.astype(np.int64)).max()) + max(abs(int(self.add.max())), abs(int(self.add.min())))
+        worst = reach * int(np.abs(self.mul.astype(np.int64)).max()) + max(
+            abs(int(self.add.max())), abs(int(self.add.min()))
+        )
         expect(worst < 2**63, self, f"{worst} exceeds 64 bits")
         return result
 

@@ -52,7 +52,11 @@ class BConv2d(Node):
         return dot.astype(self.output.kind.dtype) if self.thresholds is None else self.thresholds.apply(dot)
 
     def check(self, *tensors: Tensor) -> None:
-        expect(bool(np.isin(self.weights, (-1, 1)).all()) and self.weights.dtype == np.int8, self, "weights must be int8 of -1 and +1")
+        expect(
+            bool(np.isin(self.weights, (-1, 1)).all()) and self.weights.dtype == np.int8,
+            self,
+            "weights must be int8 of -1 and +1",
+        )
         expect(self.window.pad_value in (0, 1), self, f"pad value {self.window.pad_value} is not a bit")
         check_conv(self, tensors[0], self.weights, self.window, self.groups)
         if self.thresholds is not None:
@@ -68,13 +72,36 @@ class BConv2d(Node):
 def check_conv(node: Node, source: Tensor, weights: np.ndarray, window: Window, groups: int) -> None:
     """The shape rules all convolutions share."""
     h, w, in_ch = source.shape
-    expect(weights.ndim == 4 and weights.size > 0, node, f"weights of shape {weights.shape}", "(out_ch, kh, kw, in_ch / groups)")
+    expect(
+        weights.ndim == 4 and weights.size > 0,
+        node,
+        f"weights of shape {weights.shape}",
+        "(out_ch, kh, kw, in_ch / groups)",
+    )
     out_ch, kh, kw, per_group = weights.shape
     expect((kh, kw) == (window.kh, window.kw), node, f"{kh}x{kw} weights in a {window.kh}x{window.kw} window")
-    expect(groups >= 1 and in_ch % groups == 0 and out_ch % groups == 0, node, f"{groups} groups for {in_ch} -> {out_ch} channels")
-    expect(per_group == in_ch // groups, node, f"weights for {per_group * groups} channels, input {source.name} has {in_ch}")
+    expect(
+        groups >= 1 and in_ch % groups == 0 and out_ch % groups == 0,
+        node,
+        f"{groups} groups for {in_ch} -> {out_ch} channels",
+    )
+    expect(
+        per_group == in_ch // groups,
+        node,
+        f"weights for {per_group * groups} channels, input {source.name} has {in_ch}",
+    )
     window.verify(node.name, h, w)
-    expect(node.output.shape == (*window.out_hw(h, w), out_ch), node, f"output shape {node.output.shape}", f"{(*window.out_hw(h, w), out_ch)}")
+    expect(
+        node.output.shape == (*window.out_hw(h, w), out_ch),
+        node,
+        f"output shape {node.output.shape}",
+        f"{(*window.out_hw(h, w), out_ch)}",
+    )
     bits = getattr(node, "thresholds", None) is not None
     kinds = (Kind.BIT,) if bits else (Kind.I16, Kind.I32)
-    expect(node.output.kind in kinds, node, f"output kind {node.output.kind.value}", "bit with thresholds, i16 or i32 without")
+    expect(
+        node.output.kind in kinds,
+        node,
+        f"output kind {node.output.kind.value}",
+        "bit with thresholds, i16 or i32 without",
+    )

@@ -40,7 +40,9 @@ class BMaxPool2d(Node):
 
     def check(self, *tensors: Tensor) -> None:
         check_pool(self, tensors[0], self.window)
-        expect(self.flip.shape == (tensors[0].shape[2],) and self.flip.dtype == np.bool_, self, "flip must be bool (ch,)")
+        expect(
+            self.flip.shape == (tensors[0].shape[2],) and self.flip.dtype == np.bool_, self, "flip must be bool (ch,)"
+        )
         expect(self.output.kind is Kind.BIT, self, "output must be bits")
 
     def bounds(self, *bounds: Bounds) -> Bounds:
@@ -52,6 +54,11 @@ def check_pool(node: Node, source: Tensor, window: Window) -> None:
     h, w, ch = source.shape
     window.verify(node.name, h, w)
     expect(window.pad_mode == "skip", node, f"pad mode {window.pad_mode}", "pools skip taps outside the image")
-    expect(node.output.shape == (*window.out_hw(h, w), ch), node, f"output shape {node.output.shape}", f"{(*window.out_hw(h, w), ch)}")
+    expect(
+        node.output.shape == (*window.out_hw(h, w), ch),
+        node,
+        f"output shape {node.output.shape}",
+        f"{(*window.out_hw(h, w), ch)}",
+    )
     sees = (window.rows(h) >= 0).any(axis=1).all() and (window.cols(w) >= 0).any(axis=1).all()
     expect(bool(sees), node, "a window lies wholly outside the image")

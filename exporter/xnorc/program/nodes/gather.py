@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from xnorc.program.node import Bounds, Node, expect
-from xnorc.program.tensor import Kind, Tensor
+from xnorc.program.tensor import Tensor
 
 ZERO = 255  # `source` value of a channel that is constant 0
 
@@ -41,13 +41,30 @@ class Gather(Node):
 
     def check(self, *tensors: Tensor) -> None:
         out_h, out_w, ch = self.output.shape
-        expect(self.source.dtype == np.uint8 and self.channel.dtype == np.uint16, self, "source must be uint8 and channel uint16")
-        expect(self.source.shape == self.channel.shape == (ch,), self, f"routes for {self.source.shape} of {ch} channels")
-        expect(1 <= len(tensors) < ZERO and min(self.step_h, self.step_w) >= 1, self, f"{len(tensors)} inputs, steps {self.step_h}x{self.step_w}")
+        expect(
+            self.source.dtype == np.uint8 and self.channel.dtype == np.uint16,
+            self,
+            "source must be uint8 and channel uint16",
+        )
+        expect(
+            self.source.shape == self.channel.shape == (ch,), self, f"routes for {self.source.shape} of {ch} channels"
+        )
+        expect(
+            1 <= len(tensors) < ZERO and min(self.step_h, self.step_w) >= 1,
+            self,
+            f"{len(tensors)} inputs, steps {self.step_h}x{self.step_w}",
+        )
         for index, tensor in enumerate(tensors):
             h, w, in_ch = tensor.shape
-            expect((-(-h // self.step_h), -(-w // self.step_w)) == (out_h, out_w), self, f"input {tensor.name} is {h}x{w}")
-            expect(tensor.kind is self.output.kind, self, f"input {tensor.name} is {tensor.kind.value}", self.output.kind.value)
+            expect(
+                (-(-h // self.step_h), -(-w // self.step_w)) == (out_h, out_w), self, f"input {tensor.name} is {h}x{w}"
+            )
+            expect(
+                tensor.kind is self.output.kind,
+                self,
+                f"input {tensor.name} is {tensor.kind.value}",
+                self.output.kind.value,
+            )
             picks = self.channel[self.source == index]
             expect(picks.size == 0 or int(picks.max()) < in_ch, self, f"a channel beyond the {in_ch} of {tensor.name}")
         known = (self.source < len(tensors)) | (self.source == ZERO)

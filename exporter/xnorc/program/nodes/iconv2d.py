@@ -59,9 +59,17 @@ class IConv2d(Node):
         return dot.astype(self.output.kind.dtype) if self.thresholds is None else self.thresholds.apply(dot)
 
     def check(self, *tensors: Tensor) -> None:
-        expect(self.weights.dtype == np.int8 and self.weights.min(initial=0) >= -127, self, "weights must be int8 within -127..127")
+        expect(
+            self.weights.dtype == np.int8 and self.weights.min(initial=0) >= -127,
+            self,
+            "weights must be int8 within -127..127",
+        )
         low, high = tensors[0].kind.range
-        expect(low <= self.window.pad_value <= high, self, f"pad value {self.window.pad_value} is no {tensors[0].kind.value}")
+        expect(
+            low <= self.window.pad_value <= high,
+            self,
+            f"pad value {self.window.pad_value} is no {tensors[0].kind.value}",
+        )
         check_conv(self, tensors[0], self.weights, self.window, self.groups)
         reach = self._sum_bounds(low, high)
         expect(max(abs(b) for b in reach) < 2**31 - 1, self, f"sums within {reach} exceed int32")

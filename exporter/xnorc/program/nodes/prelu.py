@@ -42,7 +42,11 @@ class PRelu(Node):
         expect(self.output.shape == tensors[0].shape, self, "output shape must be the input's")
         expect(self.slope.dtype == np.int16 and self.slope.shape == (ch,), self, "slope must be int16 (ch,)")
         for shift in (self.before, self.after):
-            fits = shift.dtype == np.int32 and shift.shape == (ch,) and bool((np.abs(shift.astype(np.int64)) < 2**15).all())
+            fits = (
+                shift.dtype == np.int32
+                and shift.shape == (ch,)
+                and bool((np.abs(shift.astype(np.int64)) < 2**15).all())
+            )
             expect(fits, self, "shifts must be int32 (ch,) within int16")
         expect(self.low <= self.high, self, f"limits {self.low}..{self.high}")
 

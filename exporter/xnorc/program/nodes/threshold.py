@@ -25,7 +25,11 @@ class Threshold(Node):
         return self.thresholds.apply(arrays[0])
 
     def check(self, *tensors: Tensor) -> None:
-        expect(self.output.kind is Kind.BIT and self.output.shape == tensors[0].shape, self, "output must be bits of the input's shape")
+        expect(
+            self.output.kind is Kind.BIT and self.output.shape == tensors[0].shape,
+            self,
+            "output must be bits of the input's shape",
+        )
 
     def verify(self, tensors: tuple[Tensor, ...], bounds: tuple[Bounds, ...]) -> Bounds:
         result = super().verify(tensors, bounds)
