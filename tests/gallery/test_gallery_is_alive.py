@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The gallery keeps its own contract: every network builds, repeats itself, and all its binarizations are alive."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from gallery import HERE, build, eager, images, load, names, to_float
+from torch.utils._python_dispatch import TorchDispatchMode
+
+aten = torch.ops.aten
+DECISIONS = {
+    aten.sign.default, aten.gt.Scalar, aten.gt.Tensor, aten.ge.Scalar, aten.ge.Tensor, aten.lt.Scalar, aten.lt.Tensor,
+    aten.le.Scalar, aten.le.Tensor, aten.round.default, aten.sign_.default,
+}  # fmt: skip
+COUNT = 48
+
+
+class Decisions(TorchDispatchMode):
+    """Collects what every sign, comparison and rounding of maps (first axis = the batch) came to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[torch.Tensor] = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+        result = func(*args, **(kwargs or {}))
+        if func in DECISIONS and result.ndim >= 2 and result.shape[0] == COUNT:
+            self.seen.append(result.detach().to(torch.float32).clone())
+        return result
+
+
+@pytest.fixture(params=names())
+def network(request):
+    return load(request.param)
+
+
+def test_declares_its_contract(network):
+    assert network.EXACT is (not network.STREAM)
+    assert network.TIE in (None, 1, -1)
+    assert (network.MEAN is None) == (network.STD is None)
+    assert {"Style:", "Idioms:"} <= set((network.__doc__ or "").split())
+    assert len(network.INPUT) in (1, 3)
+    source = (HERE / network.__file__).read_text()
+    assert "xnorc" not in source
+    if network.MEAN is not None:
+        assert len(network.MEAN) == len(network.STD) == (network.INPUT[0] if len(network.INPUT) == 3 else 1)
+
+
+def test_is_built_the_same_twice_and_is_in_eval_mode(network):
+    one, two = build(network), build(load(network.__name__.removeprefix("gallery_")))
+    assert not any(module.training for module in one.modules())
+    for (name, a), b in zip(one.state_dict().items(), two.state_dict().values(), strict=True):
+        assert torch.equal(a, b), name
+        assert not a.is_floating_point() or bool(torch.isfinite(a).all()), name
+
+
+def test_every_binarization_is_alive_and_logits_depend_on_the_input(network):
+    net = build(network)
+    x = to_float(network, images(network, COUNT))
+    with Decisions() as decisions:
+        logits = eager(net, x)
+    assert logits.shape == (COUNT, network.CLASSES)
+    assert bool(torch.isfinite(logits).all())
+    assert torch.equal(logits, eager(net, x))
+    assert len(torch.unique(logits, dim=0)) > COUNT // 2
+    assert len(torch.unique(logits.argmax(1))) >= 2
+    assert decisions.seen
+    for at, values in enumerate(decisions.seen):
+        per_channel = values.transpose(0, 1).flatten(1)
+        moving = (per_channel != per_channel[:, :1]).any(1)
+        assert moving.float().mean() > 0.5, f"decision {at} {tuple(values.shape)}: most channels never change"
+
+
+def test_answers_do_not_depend_on_the_batch(network):
+    net = build(network)
+    x = to_float(network, images(network, 6, seed=1))
+    together = eager(net, x)
+    alone = torch.cat([eager(net, x[i : i + 1]) for i in range(len(x))])
+    torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-4)
+
+
+def test_weights_are_plain_small_arrays():
+    files = sorted((HERE / "weights").glob("*.npz"))
+    assert {file.stem for file in files} >= set(names())
+    assert sum(file.stat().st_size for file in files) < 1_500_000
+    for file in files:
+        assert file.stat().st_size < 150_000, file.name
+        with np.load(file, allow_pickle=False) as arrays:
+            assert all(arrays[key].dtype.kind in "fiub" for key in arrays.files)
