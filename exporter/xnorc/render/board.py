@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A `Board` -> the text files that its firmware and its emulator need: board.h, linker.ld and, for Renode, run.resc."""
+
+from __future__ import annotations
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from xnorc.boards import Board, Write
+from xnorc.resources import folder
+
+STEP = {  # [[init]] step -> C, on a 32-bit register
+    "set": "{register} |= {value};",
+    "clear": "{register} &= ~{value};",
+    "write": "{register} = {value};",
+    "wait": "while (({register} & {value}) != {value}) {{}}",
+}
+
+
+def render_board(board: Board) -> dict[str, str]:
+    """File name -> text: `board.h` and `linker.ld`, and `run.resc` where Renode has the board.
+
+    Equal boards give equal bytes: no path, no date, no order that depends on the machine.
+    """
+    memory, uart = board.memory, board.uart
+    facts = {
+        "name": board.name,
+        "title": board.title,
+        "clock_hz": board.clock.hz,
+        "uart_base": address(uart.base),
+        "uart_baud": uart.baud,
+        "uart_hz": uart.hz,
+        "steps": [step(write) for write in board.init],
+        "flash_origin": address(memory.flash.origin),
+        "flash_length": address(memory.flash.length),
+        "ram_origin": address(memory.ram.origin),
+        "ram_length": address(memory.ram.length),
+        "stack": memory.stack,
+        "renode": board.renode,
+    }
+    files = ["board.h", "linker.ld"] + (["run.resc"] if board.renode is not None else [])
+    templates = Environment(
+        loader=FileSystemLoader(folder("templates")),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+    return {file: templates.get_template(f"{file}.j2").render(facts) for file in files}
+
+
+def step(write: Write) -> str:
+    return STEP[write.how].format(register=f"(*(volatile uint32_t *){address(write.address)}u)", value=f"{address(write.value)}u")
+
+
+def address(value: int) -> str:
+    return f"0x{value:08x}"

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A child process with a socket to its UART, as a pyserial-like stream; shared by the targets that run one."""
+
+from __future__ import annotations
+
+import select
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from typing import IO
+
+from xnorc.errors import ToolError
+
+
+class ProcessStream:
+    """Bytes to and from a child process over a connected socket.
+
+    Args:
+        name: the tool's name, for errors.
+        process: the child; `close` ends and reaps it.
+        link: the connected socket.
+        stderr: the file that takes the child's standard error and output, read into the error when it ends too early.
+        timeout: seconds a read waits for all of its bytes; None is without end.
+        after: called once by `close` when the child is gone (removes files).
+    """
+
+    def __init__(
+        self,
+        name: str,
+        process: subprocess.Popen[bytes],
+        link: socket.socket,
+        stderr: IO[bytes],
+        timeout: float | None = None,
+        after: Callable[[], None] | None = None,
+    ) -> None:
+        self.name, self.process, self.timeout = name, process, timeout
+        self._link, self._stderr, self._after = link, stderr, after
+        self._buffer = bytearray()
+        self._ended = False
+        link.setblocking(False)
+
+    @property
+    def in_waiting(self) -> int:
+        """Bytes that `read` gives without waiting.  Raises ToolError once the child has ended and all was read."""
+        self._receive(0.0)
+        if self._ended and not self._buffer:
+            raise self.failure()
+        return len(self._buffer)
+
+    def read(self, size: int = 1, /) -> bytes:
+        """`size` bytes, or fewer if `timeout` passes.  Raises ToolError if the child has ended and nothing is left to read."""
+        end = None if self.timeout is None else time.monotonic() + self.timeout
+        while len(self._buffer) < size and not self._ended:
+            left = None if end is None else end - time.monotonic()
+            if left is not None and left < 0:
+                break
+            self._receive(left)
+        if self._ended and not self._buffer and size:
+            raise self.failure()
+        taken = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        return taken
+
+    def write(self, data: bytes, /) -> int:
+        """All of `data`; meanwhile what the child says is kept, so that neither end can block the other."""
+        sent = 0
+        while sent < len(data):
+            _, writable, _ = select.select([], [self._link], [], 0.05)
+            self._receive(0.0)
+            try:
+                sent += self._link.send(data[sent:]) if writable else 0
+            except BlockingIOError:
+                continue
+            except OSError:
+                self._ended = True
+            if self._ended:
+                raise self.failure()
+        return sent
+
+    def close(self) -> None:
+        """End the child and wait for it; may be called twice."""
+        self._link.close()
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(5)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+        self.process.wait()
+        self._ended = True
+        if not self._stderr.closed:
+            self._stderr.close()
+        if self._after is not None:
+            self._after, after = None, self._after
+            after()
+
+    def wait(self, timeout: float) -> int:
+        """The child's exit status, once it ends by itself.  Raises ToolError if it does not within `timeout` seconds."""
+        try:
+            return self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise ToolError(self.name, f"still runs after {timeout:g} s") from None
+
+    def failure(self) -> ToolError:
+        """Why there are no more bytes: the exit status and what the child said."""
+        try:
+            status: int | None = self.process.wait(1)
+        except subprocess.TimeoutExpired:
+            status = None
+        if self._stderr.closed:
+            return ToolError(self.name, "the stream is closed")
+        self._stderr.seek(0)
+        said = [line for line in self._stderr.read().decode(errors="replace").splitlines() if line.strip()]
+        lockup = next((line for line in said if "Lockup" in line), None)
+        if lockup is not None:
+            pc = next((word for line in said for word in line.split() if word.startswith("R15=")), "")
+            return ToolError(self.name, f"the core locked up (a fault inside a fault{', ' + pc if pc else ''})", lockup.strip())
+        ending = "closed its UART" if status is None else f"ended with status {status}"
+        return ToolError(self.name, ending + (f": {said[-1].strip()}" if said else ""))
+
+    def __enter__(self) -> ProcessStream:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _receive(self, wait: float | None) -> None:
+        """Move what has come into the buffer, waiting up to `wait` seconds for the first byte."""
+        if self._ended:
+            return
+        readable, _, _ = select.select([self._link], [], [], wait)
+        if not readable:
+            return
+        try:
+            got = self._link.recv(65536)
+        except BlockingIOError:
+            return
+        except OSError:
+            got = b""
+        self._ended = not got
+        self._buffer += got
