@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A kernel that can run a node, and the registry of them: one file per op in `plan/kernels/`.
+
+Each file has one function, `kernels(node, tensors) -> list[Kernel]`: every kernel that takes this node, the fastest
+first, the reference last.  The reference takes every node that verifies.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any, cast
+
+from xnorc.errors import ProgramError
+from xnorc.plan.layout import Struct
+from xnorc.program import Node, Tensor
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Kernel:
+    """One way of running one node.
+
+    Attributes:
+        function: the C function, `bnn_<op>_<variant>`.
+        build: makes the node's struct; called once, when the kernel is chosen.
+        scratch: bytes of working memory; the function takes a last argument `scratch` where `takes_scratch`.
+        in_place: inputs (by index) whose memory the output may take over.
+        takes_array: the inputs go as one array of pointers.
+        note: what the variant is, for the comment in the model's header.
+    """
+
+    function: str
+    build: Callable[[], Struct]
+    scratch: int = 0
+    takes_scratch: bool = False
+    in_place: tuple[int, ...] = ()
+    takes_array: bool = False
+    note: str = ""
+
+    @cached_property
+    def struct(self) -> Struct:
+        """The node as this kernel reads it."""
+        return self.build()
+
+
+KernelsOf = Callable[[Node, tuple[Tensor, ...]], list[Kernel]]
+
+
+@lru_cache(maxsize=1)
+def registry() -> dict[str, KernelsOf]:
+    """`kernels` of every file in plan/kernels/, by op; importing errors propagate."""
+    package = importlib.import_module("xnorc.plan.kernels")
+    found: dict[str, KernelsOf] = {}
+    for module in pkgutil.iter_modules(package.__path__):
+        loaded: Any = importlib.import_module(f"{package.__name__}.{module.name}")
+        found[module.name] = cast(KernelsOf, loaded.kernels)
+    return found
+
+
+def kernels_of(node: Node, tensors: tuple[Tensor, ...]) -> list[Kernel]:
+    """Every kernel that takes `node` on `tensors`, the fastest first.
+
+    Raises:
+        ProgramError: no file in plan/kernels/ is named after the op.
+    """
+    known = registry()
+    if node.op not in known:
+        raise ProgramError(node.name, f"no kernel runs {node.op} nodes", f"plan/kernels/ has {', '.join(known)}")
+    return known[node.op](node, tensors)
+
+
+def shrinks(source: Tensor, output: Tensor) -> tuple[int, ...]:
+    """(0,) if an elementwise kernel may write over `source` as it goes: no element grows.  Bits are read by pixel."""
+    if "bit" in (source.kind, output.kind):
+        ch = source.shape[2]
+        return (0,) if source.kind != "bit" and output.nbytes // _pixels(output) <= ch * _size(source) else ()
+    return (0,) if _size(output) <= _size(source) else ()
+
+
+def _size(tensor: Tensor) -> int:
+    return tensor.kind.dtype.itemsize
+
+
+def _pixels(tensor: Tensor) -> int:
+    return tensor.shape[0] * tensor.shape[1]

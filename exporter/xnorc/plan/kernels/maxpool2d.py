@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Kernels of MaxPool2d."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from xnorc.plan.kernel import Kernel
+from xnorc.plan.kernels.bmaxpool2d import follows
+from xnorc.plan.layout import Struct, scalars
+from xnorc.plan.pack import kind, window
+from xnorc.program import Node, Tensor
+from xnorc.program.nodes.maxpool2d import MaxPool2d
+
+
+def kernels(node: Node, tensors: tuple[Tensor, ...]) -> list[Kernel]:
+    """The reference."""
+    pool = cast(MaxPool2d, node)
+    h, w, ch = tensors[0].shape
+
+    def build() -> Struct:
+        members = (
+            window(pool.window),
+            *scalars("uint16_t", h=h, w=w, ch=ch, out_h=pool.output.shape[0], out_w=pool.output.shape[1]),
+            kind("kind", pool.output.kind),
+        )
+        return Struct("bnn_maxpool2d_t", members)
+
+    return [Kernel(function="bnn_maxpool2d_ref", build=build, in_place=follows(pool.window))]

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The kernel library of xnorc: what a rendered model calls, and all it calls.  This header is the manual.
+//
+// Tensors.  Batch 1, layout HWC.  Integers lie as they are; bits are packed along the channels: channel c of a pixel is
+// bit c % 32 of word c / 32, so a pixel of ch channels takes (ch + 31) / 32 words.  Bit 1 means +1, bit 0 means -1.
+// The unused top bits of a pixel's last word (the tail) are 0 in every tensor and in all weights, hence a XOR of the
+// two is 0 there and no count needs a correction.  Words are little-endian, tensors are 4-byte aligned (the arena
+// offers 8); a kernel never reads or writes wider than the element type, so no access is unaligned.
+//
+// Sums.  dot = sum of a*w over +-1 products = n - 2 P, where n counts the valid products and P = popcount(a ^ w) over
+// them.  Taps that fall outside the image under BNN_PAD_SKIP are no products: n shrinks at the border.
+//
+// Kernels.  bnn_<op>_<variant>(node, in, out[, scratch]): the node is constant and was verified by the exporter, so
+// nothing is checked here.  Nothing is allocated: `scratch`, where a kernel needs any, is planned in the arena, 8-byte
+// aligned, its content undefined before and after.  Every op has a slow and obvious `_ref`, which gives the same bits.
+// `out` may not overlap `in` unless the kernel's line says "in place".
+//
+// Field names are those of the Python nodes (exporter/xnorc/program/nodes/), where each op is defined in numpy.
+#ifndef BNN_H
+#define BNN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define BNN_ABI 1 // the model's header and this library must agree on it
+
+#define BNN_WORDS(ch) (((ch) + 31u) / 32u) // packed words that hold ch channels
+
+// The kind of a tensor's elements: bnn_*_t.in_kind and .out_kind.
+enum {
+    BNN_BIT = 0, // packed uint32_t
+    BNN_U8 = 1,
+    BNN_I8 = 2,
+    BNN_I16 = 3,
+    BNN_I32 = 4,
+};
+
+// What a tap outside the image reads: bnn_window_t.pad_mode.
+enum {
+    BNN_PAD_SKIP = 0,      // nothing; the product does not exist
+    BNN_PAD_CONSTANT = 1,  // window.pad_value
+    BNN_PAD_REPLICATE = 2, // the nearest pixel of the edge
+    BNN_PAD_REFLECT = 3,   // mirrored, the edge not repeated; pads are smaller than the image
+};
+
+// A sliding window: tap (ky, kx) of output (y, x) reads input row y * stride_h - pad_top + ky * dilation_h and column
+// x * stride_w - pad_left + kx * dilation_w.
+typedef struct {
+    uint8_t kh, kw;                 // taps, 1..255
+    uint8_t stride_h, stride_w;     // pixels, 1..255
+    uint8_t dilation_h, dilation_w; // pixels, 1..255
+    uint8_t pad_top, pad_left;      // rows and columns that taps may visit beyond the image, 0..255
+    uint8_t pad_mode;               // BNN_PAD_*
+    int16_t pad_value;              // of BNN_PAD_CONSTANT: 0 or 1 on bits, else an element of the input
+} bnn_window_t;
+
+// bit = (v >= thr[rows[y]][cols[x]][c]) ^ flip[c], and with thr2 also v < thr2[..] before the flip.
+// INT32_MAX is reached by no sum and INT32_MIN by all: constant channels.
+typedef struct {
+    const int32_t *thr;   // (classes of rows, n_cols, ch)
+    const int32_t *thr2;  // like thr, or NULL
+    const uint32_t *flip; // (BNN_WORDS(ch)), tail bits 0
+    const uint8_t *rows;  // (h) class of each output row
+    const uint8_t *cols;  // (w) class of each output column
+    uint16_t n_cols;      // classes of columns
+} bnn_thresholds_t;
+
+// ---- add: out = clamp((a * mul_a + b * mul_b + round) >> shift, low, high), round = half a unit ------------------
+typedef struct {
+    uint32_t size;          // elements of each tensor
+    int16_t mul_a, mul_b;   // negative ones subtract
+    int32_t low, high;      // saturation, within out_kind
+    uint8_t shift;          // 0..15
+    uint8_t a_kind, b_kind; // U8, I8, I16
+    uint8_t out_kind;
+} bnn_add_t;
+
+void bnn_add_ref(const bnn_add_t *node, const void *a, const void *b, void *out); // in place, where out is no wider
+
+// ---- affine: out = clamp((v * mul + add) >> shift, low, high), in 64 bits -------------------------------------------
+typedef struct {
+    const int32_t *mul;  // (classes of rows, n_cols, ch)
+    const int64_t *add;  // (classes of rows, n_cols, ch), in units of 2^-shift
+    const uint8_t *rows; // (h)
+    const uint8_t *cols; // (w)
+    int32_t low, high;
+    uint16_t n_cols;
+    uint16_t h, w, ch;
+    uint8_t shift; // 0..62
+    uint8_t in_kind, out_kind;
+} bnn_affine_t;
+
+void bnn_affine_ref(const bnn_affine_t *node, const void *in, void *out); // in place, where out is no wider
+
+// ---- bconv2d: binary convolution; a linear layer is one whose window covers the map ---------------------------------
+typedef struct {
+    const uint32_t *weights;     // (out_ch, kh, kw, BNN_WORDS(in_ch / groups)), bit 1 is +1, tail bits 0
+    bnn_thresholds_t thresholds; // for BIT output; thr is NULL otherwise
+    bnn_window_t window;
+    uint16_t h, w, in_ch;
+    uint16_t out_h, out_w, out_ch;
+    uint16_t groups;  // in_ch and out_ch are split alike into so many consecutive groups
+    uint8_t out_kind; // BIT: thresholds; I16, I32: the dot itself
+} bnn_bconv2d_t;
+
+void bnn_bconv2d_ref(const bnn_bconv2d_t *node, const uint32_t *in, void *out);
+
+// ---- bmaxpool2d: OR of the window's bits, AND in flipped channels; taps outside the image are skipped ---------------
+typedef struct {
+    const uint32_t *flip; // (BNN_WORDS(ch)), tail bits 0
+    bnn_window_t window;
+    uint16_t h, w, ch;
+    uint16_t out_h, out_w;
+} bnn_bmaxpool2d_t;
+
+void bnn_bmaxpool2d_ref(const bnn_bmaxpool2d_t *node, const uint32_t *in, uint32_t *out); // in place without pads
+
+// ---- gather: out[y, x, c] = in[source[c]][y * step_h, x * step_w, channel[c]], 0 where source[c] is 255 -------------
+typedef struct {
+    const uint8_t *source;   // (ch) which input
+    const uint16_t *channel; // (ch) which of its channels
+    const uint16_t *w_in;    // (inputs) columns of each input
+    const uint16_t *ch_in;   // (inputs) channels of each input
+    uint16_t h, w, ch;       // of the output
+    uint16_t step_h, step_w;
+    uint8_t kind; // of all tensors
+} bnn_gather_t;
+
+void bnn_gather_ref(const bnn_gather_t *node, const void *const *in, void *out);
+
+// ---- iconv2d: integer convolution by int8 or +-1 weights, exact in int32 --------------------------------------------
+typedef struct {
+    const int8_t *weights;       // (out_ch, kh, kw, in_ch / groups), or NULL: then
+    const uint32_t *signs;       // (out_ch, BNN_WORDS(kh * kw * in_ch / groups)): the same order, one bit a weight
+    bnn_thresholds_t thresholds; // for BIT output; thr is NULL otherwise
+    bnn_window_t window;
+    uint16_t h, w, in_ch;
+    uint16_t out_h, out_w, out_ch;
+    uint16_t groups;
+    uint8_t in_kind;  // U8, I8, I16
+    uint8_t out_kind; // BIT, I16, I32
+} bnn_iconv2d_t;
+
+void bnn_iconv2d_ref(const bnn_iconv2d_t *node, const void *in, void *out);
+
+// ---- maxpool2d: greatest value of the window; taps outside the image are skipped ------------------------------------
+typedef struct {
+    bnn_window_t window;
+    uint16_t h, w, ch;
+    uint16_t out_h, out_w;
+    uint8_t kind; // of both tensors, not BIT
+} bnn_maxpool2d_t;
+
+void bnn_maxpool2d_ref(const bnn_maxpool2d_t *node, const void *in, void *out); // in place without pads
+
+// ---- prelu: v = q - before; if v < 0: v = (v * slope + 2^11) >> 12; out = clamp(v + after, low, high) ---------------
+typedef struct {
+    const int16_t *before; // (ch)
+    const int16_t *slope;  // (ch) Q3.12
+    const int16_t *after;  // (ch)
+    int32_t low, high;
+    uint32_t pixels;           // h * w
+    uint16_t ch;
+    uint8_t in_kind, out_kind; // I8, I16
+} bnn_prelu_t;
+
+void bnn_prelu_ref(const bnn_prelu_t *node, const void *in, void *out); // in place, where out is no wider
+
+// ---- sumpool2d: sum of the window; taps outside the image add 0, bits count as 0 and 1 ------------------------------
+typedef struct {
+    bnn_window_t window;
+    uint16_t h, w, ch;
+    uint16_t out_h, out_w;
+    uint8_t in_kind, out_kind; // any -> I16, I32
+} bnn_sumpool2d_t;
+
+void bnn_sumpool2d_ref(const bnn_sumpool2d_t *node, const void *in, void *out);
+
+// ---- threshold: integers to bits ------------------------------------------------------------------------------------
+typedef struct {
+    bnn_thresholds_t thresholds;
+    uint16_t h, w, ch;
+    uint8_t in_kind; // U8, I8, I16, I32
+} bnn_threshold_t;
+
+void bnn_threshold_ref(const bnn_threshold_t *node, const void *in, uint32_t *out); // in place, where out is no wider
+
+// The index of the greatest of n logits, the first of equals.
+uint16_t bnn_argmax(const int32_t *logits, uint16_t n);
+
+#endif
