@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every activation binarizer is: a module from real activations to +-1 with a declared bit at zero."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+from xnorc.nn.surrogates import Surrogate
+
+
+class Binarizer(nn.Module):
+    """Base of the binarizers in `xnorc.nn.binarizers`.
+
+    A subclass sets `name`, and computes in `forward` a margin m(x), returning `self.step(m)`: +1 where m >= 0.
+
+    Shape: x (N, C, H, W), or (N, C) where `spatial` is False -> +-1 of the same shape and dtype.
+
+    Attributes:
+        name: what recipes and networks call it.
+        spatial: True where it needs a map; after a flatten networks use plain `sign` instead, as the papers do.
+        at_zero: the value at m = 0: +1 for every binarizer of this package.
+
+    Args:
+        channels: C of the input.
+        surrogate: name of the surrogate gradient, or a configured `Surrogate`.
+    """
+
+    name: ClassVar[str]
+    spatial: ClassVar[bool] = False
+    at_zero: ClassVar[int] = +1
+
+    def __init__(self, channels: int, surrogate: str | Surrogate = "bireal") -> None:
+        super().__init__()
+        self.channels = channels
+        self.step = surrogate if isinstance(surrogate, Surrogate) else Surrogate(surrogate)
+
+    def follow(self, norm: nn.BatchNorm2d | nn.BatchNorm1d) -> None:
+        """Networks call this with the batch norm just ahead; only a gamma-scaled `DeSign` listens."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def per_channel(self, values: Tensor, x: Tensor) -> Tensor:
+        """(C,) or (N, C) values shaped to broadcast over x (N, C, ...)."""
+        return values.reshape(-1, self.channels, *([1] * (x.dim() - 2)))

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""DeSign: a fixed dither tile of thresholds repeated over the map (arXiv 2405.02220)."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from xnorc.errors import XnorcError
+from xnorc.nn.binarizer import Binarizer
+from xnorc.nn.surrogates import Surrogate
+from xnorc.nn.tiles import tile as named_tile
+
+
+class DeSign(Binarizer):
+    """x -> +1 where x >= T[c mod F, y mod th, x mod tw], on batch-normalised maps, after any pooling.
+
+    The surrogate's window moves with the threshold: its argument is x - T.  The phase starts at (0, 0) whatever
+    the size of the map.
+
+    Shape: x (N, C, H, W).
+
+    Args:
+        channels: C.
+        surrogate: the paper's plain networks use `identity`, its residual ones `bireal`.
+        tile: a name of `xnorc.nn.tiles`, or an array (th, tw) or (F, th, tw).
+        scaled: thresholds are multiplied by the gamma of the batch norm ahead (the paper's residual networks);
+            the unscaled form (its plain networks) subtracts T as it is.  Equal where gamma is 1.
+        learned: the tile is a parameter, one per channel, starting at `tile` (an extension of the paper).
+
+    Attributes:
+        tile: (F, th, tw), a buffer, (C, th, tw) where F does not divide C; a parameter (C, th, tw) where `learned`.
+    """
+
+    name: ClassVar[str] = "design"
+    spatial: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        channels: int,
+        surrogate: str | Surrogate = "bireal",
+        *,
+        tile: str | np.ndarray = "2x2v1",
+        scaled: bool = False,
+        learned: bool = False,
+    ) -> None:
+        super().__init__(channels, surrogate)
+        values = named_tile(tile) if isinstance(tile, str) else np.array(tile, np.float32)
+        if values.ndim == 2:
+            values = values[None]
+        if values.ndim != 3 or not values.size:
+            raise XnorcError("DeSign", f"a tile of shape {values.shape}", "(th, tw) or (F, th, tw)")
+        slices = torch.from_numpy(values)[torch.arange(channels) % len(values)]  # (C, th, tw)
+        if not learned and channels % len(values) == 0:
+            slices = slices[: len(values)].clone()
+        self.scaled = scaled
+        self._norm: tuple[nn.BatchNorm1d | nn.BatchNorm2d, ...] = ()  # in a tuple, so that the batch norm has one owner
+        self.tile: Tensor
+        if learned:
+            self.tile = nn.Parameter(slices)
+        else:
+            self.register_buffer("tile", slices)
+
+    def follow(self, norm: nn.BatchNorm2d | nn.BatchNorm1d) -> None:
+        if self.scaled:
+            if not norm.affine:
+                raise XnorcError("DeSign", "a gamma-scaled tile follows a batch norm without gamma", "scaled=False")
+            self._norm = (norm,)
+
+    def thresholds(self, h: int, w: int) -> Tensor:
+        """(1, C, h, w): the threshold of every place of a map, gamma included."""
+        slices, th, tw = self.tile.shape
+        tiled = self.tile.repeat(self.channels // slices, -(-h // th), -(-w // tw))[None, :, :h, :w]
+        if not self.scaled:
+            return tiled
+        if not self._norm:
+            raise XnorcError("DeSign", "a gamma-scaled tile does not know its batch norm", "call follow(norm)")
+        return tiled * self._norm[0].weight.reshape(1, -1, 1, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.step(x - self.thresholds(x.shape[2], x.shape[3]))

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A trained network on disk: what `train` leaves in a folder, and how to get the network back.
+
+model.pt     state dict, readable with torch.load(weights_only=True)
+model.pt2    torch.export of the eval-mode network on one image (1, C, H, W)
+recipe.toml  the recipe as it was used, defaults written out
+run.json     seed, data set, image shape, normalisation, note, accuracy, versions
+log.jsonl    one line an epoch (`xnorc.nn.progress.Epoch`)
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from xnorc.errors import XnorcError
+from xnorc.nn.networks import make_network
+from xnorc.nn.recipe import Recipe, load_recipe, to_toml
+
+
+def save(folder: Path, network: nn.Module, recipe: Recipe, run: dict[str, Any]) -> None:
+    """Write model.pt, model.pt2, recipe.toml and run.json; `run` has `shape` (H, W, C) of an image."""
+    network = network.cpu().eval()
+    torch.save(network.state_dict(), folder / "model.pt")
+    h, w, c = run["shape"]
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore", FutureWarning)  # torch.export on its own tree specifications
+        torch.export.save(torch.export.export(network, (torch.zeros(1, c, h, w),)), folder / "model.pt2")
+    (folder / "recipe.toml").write_text(to_toml(recipe), encoding="utf-8")
+    (folder / "run.json").write_text(json.dumps(run, indent=1) + "\n", encoding="utf-8")
+
+
+def read_run(folder: Path) -> dict[str, Any]:
+    """run.json of a trained folder.
+
+    Raises:
+        XnorcError: the folder holds no finished training.
+    """
+    try:
+        run: dict[str, Any] = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise XnorcError(str(folder), f"no finished training lies here: {error}") from None
+    return run
+
+
+def load(folder: Path) -> nn.Module:
+    """The trained network of a folder, in eval mode.
+
+    Raises:
+        XnorcError: the folder holds no finished training, or weights of another network.
+    """
+    run = read_run(folder)
+    recipe = load_recipe(str(folder / "recipe.toml"))
+    network = build_network(recipe.network, run["classes"], run["shape"])
+    try:
+        network.load_state_dict(torch.load(folder / "model.pt", weights_only=True, map_location="cpu"))
+    except (OSError, RuntimeError) as error:
+        raise XnorcError(str(folder / "model.pt"), f"not the weights of this recipe: {error}") from None
+    return network.eval()
+
+
+def build_network(options: dict[str, Any], classes: int, shape: tuple[int, int, int]) -> nn.Module:
+    """The network of a recipe's [network] table for images of `shape` (H, W, C).
+
+    Raises:
+        XnorcError: images that are not square, or what `make_network` raises.
+    """
+    h, w, c = shape
+    if h != w:
+        raise XnorcError("network", f"images of {h}x{w}", "square images")
+    rest = {key: value for key, value in options.items() if key != "name"}
+    return make_network(options["name"], classes, in_ch=c, size=h, **rest)
+
+
+def read_log(folder: Path) -> list[dict[str, Any]]:
+    """The epochs of log.jsonl in order; of an epoch run twice by a resumed training, the later one."""
+    try:
+        lines = (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise XnorcError(str(folder), f"no log lies here: {error}") from None
+    records = [json.loads(line) for line in lines]
+    return list({(record["phase"], record["epoch"]): record for record in records}.values())

@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reference networks, one file each, found by their `name`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from xnorc.nn.discovery import classes, pick
+from xnorc.nn.network import Network
+
+
+def all_networks() -> dict[str, type[Network]]:
+    """name -> class."""
+    return classes(sys.modules[__name__], Network)
+
+
+def make_network(name: str, classes: int = 10, **options: Any) -> Network:
+    """A network by name; options are those of `Network`'s subclasses.
+
+    Raises:
+        XnorcError: no such network, or an option it or its binarizers do not have.
+    """
+    return pick(all_networks(), name, "network")(classes, **options)

@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Training: a recipe, a data set and a seed in; a folder with the trained network out (see `checkpoint`)."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+from lightning.pytorch.callbacks import ModelCheckpoint
+from torch import nn
+
+from xnorc.data import DataSet, digits
+from xnorc.errors import XnorcError
+from xnorc.nn import checkpoint
+from xnorc.nn.batches import loader
+from xnorc.nn.layers import set_real_weights
+from xnorc.nn.learner import Learner
+from xnorc.nn.progress import Bar, Epoch, Recorder
+from xnorc.nn.recipe import Recipe, Stage, load_recipe, to_toml
+
+Report = Callable[[Epoch], None]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training gave.
+
+    Attributes:
+        folder: see `xnorc.nn.checkpoint` for what lies there.
+        network: in eval mode, on the CPU.
+        accuracy: of the last epoch on the held-out split, 0..1.  No epoch was selected by it.
+    """
+
+    folder: Path
+    network: nn.Module
+    accuracy: float
+
+
+@dataclass(frozen=True)
+class Machine:
+    """How Lightning runs: see its Trainer.  `devices` above 1 trains by DDP, `nodes` above 1 on several machines."""
+
+    accelerator: str = "auto"
+    devices: int = 1
+    nodes: int = 1
+    precision: str = "32-true"
+
+
+def train(
+    recipe: Recipe | str,
+    data: DataSet,
+    out: Path,
+    *,
+    seed: int = 0,
+    resume: bool = False,
+    progress: bool = True,
+    report: Report | None = None,
+    machine: Machine | None = None,
+    **network: Any,
+) -> Trained:
+    """Train as a recipe says.  The same recipe, data, seed, machine and thread count give the same weights.
+
+    Args:
+        recipe: a shipped recipe's name, a path, or a `Recipe`.
+        data: trained on its `train`, measured on its `test` after every epoch.
+        out: folder for the result; made if need be.
+        seed: of initial weights, order and augmentation.
+        resume: go on from the last finished epoch in `out`, if there is one, instead of starting anew.
+        progress: draw a bar on standard error where that is a terminal.
+        report: called after every epoch.
+        machine: see `Machine`.
+        network: overrides of the recipe's [network], such as binarizer="rsign".
+
+    Raises:
+        XnorcError: a recipe that cannot be, or a resumed training that was another one.
+    """
+    asked = load_recipe(recipe) if isinstance(recipe, str) else recipe
+    asked = replace(asked, network={**asked.network, **network})
+    parts = out / "unfinished"
+    _prepare(out, parts, f"# seed {seed}, data {data.name}\n{to_toml(asked)}", resume)
+    shape, classes = data.train.shape, data.train.n_classes
+    run = _Run(data, out / "log.jsonl", parts, seed, progress, report, machine or Machine())
+    with _deterministic():
+        teacher = None
+        if asked.teacher_stages:
+            torch.manual_seed(seed + 1)
+            teacher = checkpoint.build_network(asked.teacher, classes, shape)
+            run.stages("teacher stage", teacher, asked.teacher_stages, None)
+        torch.manual_seed(seed)
+        trained = checkpoint.build_network(asked.network, classes, shape)
+        accuracy = run.stages("stage", trained, asked.stages, teacher)
+    set_real_weights(trained, False)
+    about = {
+        "seed": seed,
+        "data": data.name,
+        "shape": shape,
+        "classes": classes,
+        "mean": data.train.mean,
+        "std": data.train.std,
+        "note": data.test.note,
+        "accuracy": accuracy,
+        "torch": torch.__version__,
+        "threads": torch.get_num_threads(),
+    }
+    if run.is_first:
+        checkpoint.save(out, trained, asked, about)
+        shutil.rmtree(parts)
+    return Trained(out, trained.cpu().eval(), accuracy)
+
+
+def train_digits(out: Path, *, seed: int = 0, progress: bool = True, report: Report | None = None) -> Trained:
+    """The demo network: the recipe `digits` on the embedded digits, under a minute on two processor cores."""
+    return train("digits", digits(), out, seed=seed, progress=progress, report=report)
+
+
+def _prepare(out: Path, parts: Path, asked: str, resume: bool) -> None:
+    """Leave `parts` empty for a new training, or as it is for one that goes on."""
+    want = parts / "asked.toml"
+    if resume and want.is_file():
+        if want.read_text(encoding="utf-8") != asked:
+            raise XnorcError(str(out), "another recipe, seed or data set was being trained here", "without --resume")
+        return
+    shutil.rmtree(parts, ignore_errors=True)
+    parts.mkdir(parents=True)
+    (out / "log.jsonl").unlink(missing_ok=True)
+    want.write_text(asked, encoding="utf-8")
+
+
+@dataclass
+class _Run:
+    """One training in progress: what all its stages share."""
+
+    data: DataSet
+    log: Path
+    parts: Path
+    seed: int
+    progress: bool
+    report: Report | None
+    machine: Machine
+    is_first: bool = True  # this process writes the files (rank zero under DDP)
+
+    def stages(self, what: str, network: nn.Module, stages: tuple[Stage, ...], teacher: nn.Module | None) -> float:
+        """Train `network` through `stages`, skipping finished ones; the last accuracy."""
+        accuracy = 0.0
+        for number, stage in enumerate(stages, 1):
+            phase = f"{what} {number}"
+            done = self.parts / f"{phase}.pt"
+            if done.is_file():
+                held = torch.load(done, weights_only=True)
+                network.load_state_dict(held["network"])
+                accuracy = held["accuracy"]
+                continue
+            accuracy = self.stage(phase, number, network, stage, teacher)
+            if self.is_first:
+                torch.save({"network": network.state_dict(), "accuracy": accuracy}, done)
+        return accuracy
+
+    def stage(self, phase: str, number: int, network: nn.Module, stage: Stage, teacher: nn.Module | None) -> float:
+        """Train one stage from its own unfinished checkpoint, if there is one; its last accuracy."""
+        seed = self.seed * 97 + number
+        learner = Learner(network, stage, self.data.train, seed, teacher if stage.distil else None)
+        unfinished = self.parts / phase
+        keeper = ModelCheckpoint(unfinished, filename="last", save_top_k=1, enable_version_counter=False)
+        trainer = lightning.Trainer(
+            accelerator=self.machine.accelerator,
+            devices=self.machine.devices,
+            num_nodes=self.machine.nodes,
+            precision=self.machine.precision,  # type: ignore[arg-type]  # a Literal of theirs
+            max_epochs=stage.epochs,
+            callbacks=[keeper, Recorder(phase, self.log, self.report), *([Bar(phase)] if self.progress else [])],
+            logger=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            deterministic=True,
+        )
+        found = unfinished / "last.ckpt"
+        trainer.fit(
+            learner,
+            loader(self.data.train, stage.batch, seed=seed),
+            loader(self.data.test, 500),
+            ckpt_path=found if found.is_file() else None,
+            weights_only=True,
+        )
+        self.is_first = trainer.is_global_zero
+        if trainer.interrupted:
+            raise KeyboardInterrupt
+        return learner.accuracy
+
+
+@contextmanager
+def _deterministic() -> Iterator[None]:
+    """Deterministic kernels and a silent Lightning, both put back afterwards."""
+    loggers = [logging.getLogger(f"lightning.{part}") for part in ("pytorch", "fabric")]
+    levels = [logger.level for logger in loggers]
+    before = torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(True, warn_only=False)
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # advice on workers, loggers and checkpoint folders
+            yield
+    finally:
+        torch.use_deterministic_algorithms(before)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
