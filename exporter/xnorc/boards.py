@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """boards/*.toml -> a frozen `Board`; everything about a board that the rest of xnorc knows.
 
-`load` takes the name of a board that comes with xnorc or the path of anyone's own TOML.  Every key is checked: what is unknown,
-missing or out of range is a `BoardError` that names the file, the key and what would be accepted.  The schema is told in
-docs/contracts.md section 5.
+`load` takes the name of a board that comes with xnorc or the path of anyone's own TOML.  Every key is checked: what is
+unknown, missing or out of range is a `BoardError` that names the file, the key and what would be accepted.  The schema is
+told in docs/contracts.md section 5.
 """
 
 from __future__ import annotations
@@ -65,7 +65,10 @@ class Uart:
 
 @dataclass(frozen=True)
 class Write:
-    """One step of `[[init]]`: `how` is set (OR), clear (AND NOT), write (store) or wait (until all bits of value read 1)."""
+    """One step of `[[init]]` on a 32-bit register.
+
+    `how` is set (OR), clear (AND NOT), write (store) or wait (until all bits of `value` read 1).
+    """
 
     address: int
     how: str
@@ -82,12 +85,14 @@ class Qemu:
 
 @dataclass(frozen=True)
 class Renode:
-    """Renode's platform file, the UART in it, the Hz its SysTick counts and the instructions it carries out a virtual second."""
+    """Renode's platform file, the UART in it, and the Hz that its SysTick counts (the platform's `systickFrequency`).
+
+    Renode is told to carry out as many instructions a virtual second: one instruction is one tick.
+    """
 
     platform: str
     uart: str
     hz: int
-    mips: int
 
 
 @dataclass(frozen=True)
@@ -119,8 +124,6 @@ class Board:
         per_tick = Fraction(1)
         if kind == "qemu" and self.qemu is not None:
             per_tick = Fraction(10**9, self.qemu.hz << ICOUNT_SHIFT)
-        elif kind == "renode" and self.renode is not None:
-            per_tick = Fraction(self.renode.mips * 10**6, self.renode.hz)
         return round(ticks * per_tick)
 
 
@@ -151,7 +154,8 @@ def load(name_or_path: str | Path) -> Board:
     if not path.is_file():
         if own:
             raise BoardError(text, "there is no such board file")
-        raise BoardError(text, f"is not a board{closest(text, names())}", f"boards: {', '.join(names())}, or a path to a TOML")
+        known = f"boards: {', '.join(names())}, or the path of a TOML file"
+        raise BoardError(text, f"is not a board{closest(text, names())}", known)
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -160,7 +164,10 @@ def load(name_or_path: str | Path) -> Board:
 
 
 def parse(data: Mapping[str, Any], where: str, stem: str) -> Board:
-    """The tables of a board file -> `Board`.  `where` is put before every complaint, `stem` is what `name` has to equal."""
+    """The tables of a board file -> `Board`.
+
+    `where` is put before every complaint, `stem` is what `name` has to equal.
+    """
     top = Table(where, "", data)
     name = top.text("name", r"[A-Za-z][A-Za-z0-9_]*", "letters, digits and _, starting with a letter")
     if name != stem:
@@ -195,8 +202,8 @@ class Table:
     def get(self, key: str, accepted: str, default: Any = REQUIRED) -> Any:
         self.known.append(key)
         if key not in self.data and default is REQUIRED:
-            unknown = [k for k in self.data if k not in self.known and difflib.get_close_matches(k, [key], cutoff=0.75)]
-            self.fail(key, "is missing" + (f" (is {self.prefix}{unknown[0]} meant for it?)" if unknown else ""), accepted)
+            near = difflib.get_close_matches(key, [k for k in self.data if k not in self.known], cutoff=0.7)
+            self.fail(key, "is missing" + (f" (is {self.prefix}{near[0]} meant for it?)" if near else ""), accepted)
         return self.data.get(key, default)
 
     def integer(self, key: str, low: int, high: int, default: Any = REQUIRED) -> int:
@@ -292,7 +299,8 @@ def write(table: Table) -> Write:
         table.fail("address", f"is {show(address)}", "a multiple of 4: every write has 32 bits")
     found = [kind for kind in kinds if kind in table.data]
     if len(found) != 1:
-        table.fail("address", f"comes with {' and '.join(found) or 'nothing to do'}", "exactly one of set, clear, write, wait")
+        comes = " and ".join(found) or "nothing to do"
+        table.fail("address", f"comes with {comes}", f"exactly one of {', '.join(kinds)}")
     value = table.integer(found[0], 0, 0xFFFFFFFF)
     table.known.extend(kinds)
     table.done()
@@ -314,11 +322,12 @@ def renode(table: Table, clock: int) -> Renode | None:
     if not table.data:
         return None
     found = Renode(
-        platform=table.text("platform", r"[\w./-]+\.repl", "a .repl file, as `platforms/boards/stm32f4_discovery-kit.repl`"),
+        platform=table.text("platform", r"[\w./-]+\.repl", "a .repl file, as platforms/cpus/stm32f4.repl"),
         uart=table.text("uart", r"sysbus(\.\w+)+", "a UART of that platform, as `sysbus.usart2`"),
-        hz=table.integer("hz", 1000, 10**9, clock),
-        mips=table.integer("mips", 1, 10000, 100),
+        hz=table.integer("hz", 10**6, 10**9, clock),
     )
+    if found.hz % 10**6:
+        table.fail("hz", f"is {found.hz}", "whole MHz: Renode takes the instructions of a second in millions")
     table.done()
     return found
 

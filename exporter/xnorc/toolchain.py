@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Finds and drives arm-none-eabi-gcc (firmware) and the host's C compiler (the same sources under sanitizers).
 
-`build(board, sources, out)` compiles and links a firmware with the board's start-up, UART driver, board.h and linker.ld, and says
-its exact sizes; what overflows flash or RAM is a `FitError` with the region and the bytes.
+`build(board, sources, out)` compiles and links a firmware with the board's start-up, UART driver, board.h and linker.ld,
+and says its exact sizes; what overflows flash or RAM is a `FitError` with the region and the bytes.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import SymbolTableSection
 
 from xnorc.boards import Board
 from xnorc.errors import FitError, ToolError
@@ -24,10 +25,11 @@ from xnorc.render.board import render_board
 from xnorc.resources import folder
 
 WARNINGS = ("-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wmissing-prototypes", "-Werror")
-# Freestanding: but for string.h the compiler may not assume a C library.  Integer code only, so no FPU has to be switched on.
-TARGET = ("-std=c11", "-mthumb", "-mfloat-abi=soft", "-ffreestanding", "-ffunction-sections", "-fdata-sections", "-fno-common", "-g")
-# newlib-nano gives memcpy, memset, memmove and memcmp, which gcc also calls on its own; anything that needs more of it (a heap, a
-# file) fails to link, because nothing supplies its system calls.
+# Freestanding: the compiler assumes no C library.  Integer code only, so no FPU has to be switched on.
+TARGET = ("-std=c11", "-mthumb", "-mfloat-abi=soft", "-ffreestanding", "-fno-common", "-g")
+SECTIONS = ("-ffunction-sections", "-fdata-sections")
+# newlib-nano gives memcpy, memset, memmove and memcmp, which gcc also calls on its own; anything that needs more of it (a
+# heap, a file) fails to link, because nothing supplies its system calls.
 LINK = ("-nostdlib", "-nostartfiles", "-Wl,--gc-sections", "-Wl,--fatal-warnings", "-Wl,--build-id=none")
 LIBRARIES = ("-Wl,--start-group", "-lc_nano", "-lgcc", "-Wl,--end-group")
 SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer")
@@ -113,8 +115,8 @@ def build(
 ) -> Image:
     """Compile `sources` for the board and link them into out/<name>.elf and .bin.
 
-    Files under a folder `kernels` get -O2, everything else -Os.  firmware/include, `out` (board.h, rendered headers) and `includes`
-    are searched for headers, in the order includes, out, firmware.
+    Files under a folder `kernels` get -O2, everything else -Os.  Headers are searched in `includes`, in `out` (board.h and
+    whatever was rendered there) and in firmware/{include,port,startup}.
 
     Raises:
         FitError: flash or RAM overflows; names the region and the bytes.
@@ -126,7 +128,7 @@ def build(
         (out / file).write_text(text, encoding="utf-8")
     firmware = folder("firmware")
     paths = [*includes, out, firmware / "include", firmware / "port", firmware / "startup"]
-    flags = [*TARGET, f"-mcpu={board.core}", *board.cflags, *WARNINGS, *(f"-I{path}" for path in paths)]
+    flags = [*TARGET, *SECTIONS, f"-mcpu={board.core}", *board.cflags, *WARNINGS, *(f"-I{path}" for path in paths)]
     flags += [f"-D{key}={value}" for key, value in (defines or {}).items()]
     objects = compile_all([gcc, *flags], [*board_sources(board), *sources], out / "obj")
     elf, binary = out / f"{name}.elf", out / f"{name}.bin"
@@ -147,7 +149,7 @@ def build_host(
     sanitize: bool = True,
     shared: bool = False,
 ) -> Path:
-    """Compile `sources` for this machine into the executable (or shared library) `out`, by default under ASan and UBSan.
+    """Compile `sources` for this machine into the program (or shared library) `out`, by default under ASan and UBSan.
 
     Raises:
         ToolError: no compiler, or it refuses; carries its first complaint.
@@ -164,7 +166,7 @@ def build_host(
 
 
 def compile_all(command: Sequence[str], sources: Sequence[Path], out: Path, optimise: bool = True) -> list[Path]:
-    """Compile each source into `out`, as many at a time as there are processors; objects in the order of the sources."""
+    """Compile each source into `out`, as many at a time as there are processors; objects in the sources' order."""
     out.mkdir(parents=True, exist_ok=True)
     objects = [out / f"{at:03}_{source.stem}.o" for at, source in enumerate(sources)]
 
@@ -188,7 +190,8 @@ def run_tool(command: Sequence[str], check: bool = False) -> subprocess.Complete
 def complaint(stderr: str) -> str:
     """The first line of a tool's output that says error (or the last line, if none does)."""
     lines = [line for line in stderr.splitlines() if line.strip()]
-    errors = [line for line in lines if re.search(r"\b(error|undefined reference|multiple definition|cannot find)\b", line)]
+    said = re.compile(r"\b(error|undefined reference|multiple definition|cannot find)\b")
+    errors = [line for line in lines if said.search(line)]
     return (errors or lines[-1:] or ["failed without a word"])[0].strip()
 
 
@@ -198,11 +201,12 @@ def link_error(board: Board, stderr: str) -> FitError | ToolError:
     if not over:
         return ToolError("arm-none-eabi-ld", complaint(stderr))
     lengths = {"FLASH": board.memory.flash.length, "RAM": board.memory.ram.length}
-    what = " and ".join(
-        f"{region.lower() if region == 'FLASH' else region} needs {lengths[region] + int(count)} bytes of {lengths[region]}, {count} too many"
+    what = [
+        f"{'RAM' if region == 'RAM' else 'flash'} has {lengths[region]} bytes and {lengths[region] + int(count)} are needed"
+        f" ({count} too many)"
         for region, count in over
-    )
-    return FitError(board.name, what, "a smaller network, or a board with more memory")
+    ]
+    return FitError(board.name, " and ".join(what), "a smaller network, or a board with more memory")
 
 
 def measure(board: Board, elf: Path, binary: Path) -> Image:
@@ -213,7 +217,7 @@ def measure(board: Board, elf: Path, binary: Path) -> Image:
         symbols: dict[str, int] = {}
         addresses: dict[str, int] = {}
         table = image.get_section_by_name(".symtab")
-        for symbol in table.iter_symbols() if table is not None else ():
+        for symbol in table.iter_symbols() if isinstance(table, SymbolTableSection) else ():
             kind, name = symbol["st_info"]["type"], symbol.name
             if name and not name.startswith("$") and kind in ("STT_FUNC", "STT_OBJECT", "STT_NOTYPE"):
                 symbols[name] = symbols.get(name, 0) + int(symbol["st_size"])

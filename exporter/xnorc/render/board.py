@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A `Board` -> the text files that its firmware and its emulator need: board.h, linker.ld and, for Renode, run.resc."""
+"""A `Board` -> the text files that its firmware and its emulator need.
+
+board.h and linker.ld for the compiler; for Renode board.resc (the machine with its firmware) and run.resc (that, with its
+UART on a socket, running).
+"""
 
 from __future__ import annotations
 
@@ -17,12 +21,12 @@ STEP = {  # [[init]] step -> C, on a 32-bit register
 
 
 def render_board(board: Board) -> dict[str, str]:
-    """File name -> text: `board.h` and `linker.ld`, and `run.resc` where Renode has the board.
+    """File name -> text: `board.h` and `linker.ld`, and `board.resc` and `run.resc` where Renode has the board.
 
     Equal boards give equal bytes: no path, no date, no order that depends on the machine.
     """
     memory, uart = board.memory, board.uart
-    facts = {
+    facts: dict[str, object] = {
         "name": board.name,
         "title": board.title,
         "clock_hz": board.clock.hz,
@@ -35,9 +39,15 @@ def render_board(board: Board) -> dict[str, str]:
         "ram_origin": address(memory.ram.origin),
         "ram_length": address(memory.ram.length),
         "stack": memory.stack,
-        "renode": board.renode,
     }
-    files = ["board.h", "linker.ld"] + (["run.resc"] if board.renode is not None else [])
+    if board.renode is not None:
+        facts |= {
+            "platform": board.renode.platform,
+            "uart": board.renode.uart,
+            "mips": board.renode.hz // 10**6,
+            "vectors": address(memory.flash.origin),
+        }
+    files = ["board.h", "linker.ld"] + (["board.resc", "run.resc"] if board.renode is not None else [])
     templates = Environment(
         loader=FileSystemLoader(folder("templates")),
         undefined=StrictUndefined,
@@ -50,7 +60,8 @@ def render_board(board: Board) -> dict[str, str]:
 
 
 def step(write: Write) -> str:
-    return STEP[write.how].format(register=f"(*(volatile uint32_t *){address(write.address)}u)", value=f"{address(write.value)}u")
+    register = f"(*(volatile uint32_t *){address(write.address)}u)"
+    return STEP[write.how].format(register=register, value=f"{address(write.value)}u")
 
 
 def address(value: int) -> str:

@@ -49,7 +49,11 @@ class ProcessStream:
         return len(self._buffer)
 
     def read(self, size: int = 1, /) -> bytes:
-        """`size` bytes, or fewer if `timeout` passes.  Raises ToolError if the child has ended and nothing is left to read."""
+        """`size` bytes, or fewer if `timeout` passes.
+
+        Raises:
+            ToolError: the child has ended and nothing is left to read.
+        """
         end = None if self.timeout is None else time.monotonic() + self.timeout
         while len(self._buffer) < size and not self._ended:
             left = None if end is None else end - time.monotonic()
@@ -91,12 +95,16 @@ class ProcessStream:
         self._ended = True
         if not self._stderr.closed:
             self._stderr.close()
-        if self._after is not None:
-            self._after, after = None, self._after
+        after, self._after = self._after, None
+        if after is not None:
             after()
 
     def wait(self, timeout: float) -> int:
-        """The child's exit status, once it ends by itself.  Raises ToolError if it does not within `timeout` seconds."""
+        """The child's exit status, once it ends by itself.
+
+        Raises:
+            ToolError: it does not end within `timeout` seconds.
+        """
         try:
             return self.process.wait(timeout)
         except subprocess.TimeoutExpired:
@@ -114,8 +122,10 @@ class ProcessStream:
         said = [line for line in self._stderr.read().decode(errors="replace").splitlines() if line.strip()]
         lockup = next((line for line in said if "Lockup" in line), None)
         if lockup is not None:
-            pc = next((word for line in said for word in line.split() if word.startswith("R15=")), "")
-            return ToolError(self.name, f"the core locked up (a fault inside a fault{', ' + pc if pc else ''})", lockup.strip())
+            pc = next((word[4:] for line in said for word in line.split() if word.startswith("R15=")), "unknown")
+            return ToolError(
+                self.name, f"the core locked up at pc {pc}: a fault inside the fault handler", lockup.strip()
+            )
         ending = "closed its UART" if status is None else f"ended with status {status}"
         return ToolError(self.name, ending + (f": {said[-1].strip()}" if said else ""))
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A firmware on qemu-system-arm, with its UART on an inherited socket pair: no port, no name, nothing to race for.
 
-`-icount shift=6` makes every instruction 2^6 ns of virtual time, so that SysTick counts instructions (docs/contracts.md section 6);
-`sleep=off` keeps the guest from waiting for real time to catch up.
+`-icount shift=6` makes every instruction 2^6 ns of virtual time, so that SysTick counts instructions (docs/contracts.md
+section 6); `sleep=off` keeps the guest from waiting for real time to catch up.
 """
 
 from __future__ import annotations
@@ -38,10 +38,11 @@ def open_qemu(board: Board, elf: Path, *, timeout: float | None = 5.0, extra: Se
     if not elf.is_file():
         raise ToolError("qemu-system-arm", f"there is no {elf}", "xnorc build")
     ours, theirs = socket.socketpair()
-    said = tempfile.TemporaryFile()
+    said = tempfile.TemporaryFile()  # noqa: SIM115 (the stream closes it)
     command = [program, "-M", board.qemu.machine, "-nodefaults", "-display", "none", "-monitor", "none"]
     command += ["-icount", f"shift={ICOUNT_SHIFT},sleep=off", "-semihosting-config", "enable=on,target=native"]
-    command += ["-chardev", f"socket,id=link,fd={theirs.fileno()}", "-serial", "chardev:link", "-kernel", str(elf), *extra]
+    command += ["-chardev", f"socket,id=link,fd={theirs.fileno()}", "-serial", "chardev:link"]
+    command += ["-kernel", str(elf), *extra]
     try:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, pass_fds=[theirs.fileno()]
