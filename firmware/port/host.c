@@ -20,7 +20,7 @@ static void flush(void) {
         if (wrote > 0) {
             out.at += (size_t)wrote;
         } else if (errno != EINTR) {
-            port_exit(EXIT_FAILURE); // nobody is listening any more
+            _Exit(EXIT_FAILURE); // nobody is listening any more
         }
     }
     out.at = out.end = 0;
@@ -67,5 +67,6 @@ uint32_t port_ticks_hz(void) {
 }
 
 _Noreturn void port_exit(int status) {
+    flush();
     _Exit(status);
 }
