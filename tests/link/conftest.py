@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The device application of firmware/app with a model that has no kernels, compiled for this machine under ASan and UBSan."""
+"""The application of firmware/app with a model that has no kernels, compiled for this machine under ASan and UBSan."""
 
 from __future__ import annotations
 

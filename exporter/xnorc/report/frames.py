@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Frames of the link (docs/contracts.md section 4): payload bytes to wire bytes and, however the stream is cut up, back.
+"""Frames of the link (docs/contracts.md section 4): payloads to wire bytes and, however the stream is cut up, back.
 
-The wire carries `COBS(payload || CRC-32(payload)) || 0x00`.  What lies between two 0x00 and is no frame is either damage, which is
-counted, or plain text that the device printed (a fault line), which is handed on for the user to see.
+The wire carries `COBS(payload || CRC-32(payload)) || 0x00`.  What lies between two 0x00 and is no frame is either
+damage, which is counted, or plain text that the device printed (a fault line), which is handed on for the user to see.
 """
 
 from __future__ import annotations

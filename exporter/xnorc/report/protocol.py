@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Messages of the link protocol, version 1 (docs/contracts.md section 4): dataclasses to bytes and back, lengths checked exactly.
+"""Messages of the link protocol, version 1 (docs/contracts.md section 4): dataclasses to bytes and back.
 
-payload = version u8 | type u8 | seq u16 | body; every integer is little-endian.  A reply's `parse` raises `BadReply` on any body that is
-not exactly as long as its own fields say.
+payload = version u8 | type u8 | seq u16 | body; every integer is little-endian.  A reply's `parse` raises `BadReply` on
+any body that is not exactly as long as its own fields say.
 """
 
 from __future__ import annotations

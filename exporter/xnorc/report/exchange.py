@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One request at a time over a `Stream`, repeated until its own reply comes.
+
+A request is the same frame however often it is sent, and the device carries an equal frame out once: what the line
+loses, damages, repeats or delays changes no result.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from xnorc.errors import LinkError, ToolError
+from xnorc.report.frames import Decoder, encode
+from xnorc.report.protocol import ERROR_TYPE, REPEAT, REPLY_BIT, VERSION, BadReply, Message, Refusal, Request
+from xnorc.targets.stream import Stream
+
+POLL = 0.02  # s; how long one read of the stream may wait
+SETTLE = 0.02  # s; how long a reply may still come after the device complained of a damaged frame
+REBUILD = "build and flash again"
+
+T = TypeVar("T")
+
+
+class InputDiffers(LinkError):
+    """The device does not hold the input that it was told to run."""
+
+
+class Exchange:
+    """Requests and replies.
+
+    Args:
+        stream: where the device is; its `timeout` is set here.
+        name: what error messages call the device.
+        patience: seconds after which a request that got no reply is given up.
+        first_wait: seconds until an unanswered request is repeated for the first time; doubled each time.
+        on_text: called with lines of plain text that the device prints.
+
+    Attributes:
+        repeats: requests sent again so far.
+    """
+
+    def __init__(
+        self, stream: Stream, name: str, patience: float, first_wait: float, on_text: Callable[[str], None] | None
+    ) -> None:
+        self.name, self.patience, self.first_wait = name, patience, first_wait
+        self.repeats = 0
+        self._stream = stream
+        self._on_text = on_text or (lambda line: None)
+        self._fault = ""
+        self._decoder = Decoder(self._text)
+        self._seq = secrets.randbelow(0xFFFF) + 1
+        self._fastest: dict[int, float] = {}  # request type -> seconds; the least is what losses do not stretch
+        stream.timeout = min(POLL, first_wait)
+
+    def ask(self, request: Request, parse: Callable[[bytes], T]) -> T:
+        """Send `request` until its reply comes; `parse` turns the reply's body into its dataclass.
+
+        Raises:
+            LinkError: no answer, a malformed one, a refusal, a fault; `InputDiffers` where the device says so.
+            ToolError: what stood behind the stream has ended.
+        """
+        body = self._until_answered(request)
+        try:
+            return parse(body)
+        except BadReply as error:
+            what = f"a malformed reply to {type(request).__name__}: {error}"
+            raise LinkError(self.name, what, REBUILD) from error
+
+    def _until_answered(self, request: Request) -> bytes:
+        """The body of the reply with this request's type and a sequence number of its own."""
+        self._seq = self._seq % 0xFFFF + 1  # never 0, the seq of complaints about damaged frames
+        # The leading 0x00 ends whatever garbage the line carried before.
+        frame = b"\0" + encode(Message(VERSION, request.type, self._seq, request.body()).encode())
+        started = time.monotonic()
+        known = self._fastest.get(request.type)
+        wait = self.first_wait if known is None else max(self.first_wait / 4, 4 * known)
+        while (now := time.monotonic()) - started < self.patience:
+            self._guard(lambda: self._stream.write(frame))
+            reply = self._await_reply(request.type, min(now + wait, started + self.patience))
+            if reply is not None:
+                took = time.monotonic() - started
+                self._fastest[request.type] = min(self._fastest.get(request.type, took), took)
+                return reply
+            wait *= 2
+            self.repeats += 1
+        raise self._silence()
+
+    def _await_reply(self, kind: int, until: float) -> bytes | None:
+        """The reply's body; None if it has not come by `until`, or soon after a complaint of a damaged frame."""
+        while (now := time.monotonic()) < until:
+            for message in self._receive():
+                if message.type == ERROR_TYPE:
+                    refusal = Refusal.parse(message.body)
+                    if refusal.code in REPEAT:
+                        until = min(until, now + SETTLE)
+                    elif message.seq == self._seq:
+                        raise self._refused(refusal)
+                elif message.version == VERSION and message.type == kind | REPLY_BIT and message.seq == self._seq:
+                    return message.body
+        return None
+
+    def _receive(self) -> list[Message]:
+        stream = self._stream
+        data = self._guard(lambda: stream.read(max(1, stream.in_waiting)))
+        messages = [Message.decode(payload) for payload in self._decoder.feed(data)]
+        if not data:
+            self._decoder.flush_text()
+        if self._fault:
+            raise self._faulted()
+        return [message for message in messages if message is not None]
+
+    def _refused(self, refusal: Refusal) -> LinkError:
+        if refusal.code == 4:
+            return LinkError(self.name, *other_version(refusal.detail))
+        if refusal.code == 8:
+            hint = "check the cable or lower the baud rate"
+            return InputDiffers(self.name, "holds another input than the one sent", hint)
+        if refusal.code == 10:
+            return LinkError(self.name, "restarted during the session", "check its power supply; its totals are lost")
+        what = f"refused request {refusal.request:#04x}: {refusal.text} (detail {refusal.detail})"
+        return LinkError(self.name, what)
+
+    def _silence(self) -> LinkError:
+        damaged = self._decoder.damaged
+        heard = f"no answer within {self.patience:g} s" + (f", but {damaged} damaged frames" if damaged else "")
+        return LinkError(self.name, heard, "is the xnorc firmware running, is the baud rate right?")
+
+    def _faulted(self) -> LinkError:
+        return LinkError(self.name, self._fault, "the firmware stopped: reset the device")
+
+    def _guard(self, action: Callable[[], T]) -> T:
+        """Do something with the stream; where it has ended because the device faulted, say so."""
+        try:
+            return action()
+        except (ToolError, LinkError, OSError) as error:
+            self._decoder.flush_text()
+            if self._fault:
+                raise self._faulted() from error
+            if isinstance(error, OSError):
+                raise LinkError(self.name, f"the connection broke: {error}", "check the cable") from error
+            raise
+
+    def _text(self, line: str) -> None:
+        if line.startswith("fault"):
+            self._fault = line
+        self._on_text(line)
+
+
+def other_version(version: int) -> tuple[str, str]:
+    """What is wrong, and what helps, where a device speaks another version of the protocol."""
+    return f"speaks link protocol {version}", f"this xnorc speaks {VERSION}: {REBUILD}"
