@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From any `torch.nn.Module`, or a `.pt2` archive, to a folded float graph with a value set per node."""
+
+from __future__ import annotations
+
+from xnorc.capture.captured import BinarizePoint, Captured
+from xnorc.capture.execute import run, run_logits
+from xnorc.capture.network import capture
+from xnorc.capture.source import module_path, op_name, where
+from xnorc.capture.values import Const, Finite, Range, Value, bounds, collapse
+from xnorc.capture.weights import Kind, Weights, classify
+from xnorc.errors import CaptureError
+
+__all__ = [
+    "BinarizePoint",
+    "CaptureError",
+    "Captured",
+    "Const",
+    "Finite",
+    "Kind",
+    "Range",
+    "Value",
+    "Weights",
+    "bounds",
+    "capture",
+    "classify",
+    "collapse",
+    "module_path",
+    "op_name",
+    "run",
+    "run_logits",
+    "where",
+]

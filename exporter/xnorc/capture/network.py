@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The way from a module to a captured network: run, trace, compare, normalise, infer."""
+
+from __future__ import annotations
+
+import torch
+from torch import fx, nn
+
+from xnorc.capture.captured import BinarizePoint, Captured
+from xnorc.capture.infer import dots, infer, is_known, shapes
+from xnorc.capture.infer.pointwise import packet
+from xnorc.capture.passes import normalise
+from xnorc.capture.passes.work import Work
+from xnorc.capture.patches import patched
+from xnorc.capture.source import op_name, where
+from xnorc.capture.trace import compare, export_program, pick_output, run_eager, to_graph
+from xnorc.capture.values import Const, Finite, Range, Value
+from xnorc.errors import CaptureError
+
+INPUT_BOUND = 65536.0
+
+
+def capture(
+    module: nn.Module,
+    example_input: torch.Tensor,
+    *,
+    tie: int | None = None,
+    image: Range | None = None,
+    output: int | None = None,
+) -> Captured:
+    """Captures a network as its author wrote it.
+
+    The module is put into eval mode, run once without gradients, traced, and compared bit for bit with that run; its
+    training flags are put back afterwards.
+
+    Args:
+        module: any `nn.Module` that takes one tensor.
+        example_input: (1, ...) one input in the model's own domain (normalised, if the model expects that).
+        tie: what sign(0) shall mean where a bit is needed: +1 or -1.  None leaves it to be refused or proved unreachable.
+        image: bounds assumed of input elements; by default finite and within +-65536.
+        output: which tensor the logits are, where the model returns several.
+
+    Raises:
+        CaptureError: the model fails, cannot be traced, changes state, or holds what has no meaning as a fixed graph.
+    """
+    if tie not in (None, 1, -1):
+        raise CaptureError("tie", f"is {tie!r}", "+1, -1 or None")
+    name = type(module).__name__
+    training = {part: part.training for part in module.modules()}
+    module.eval()
+    try:
+        with patched():
+            eager = pick_output(run_eager(module, example_input), output, name)
+            gm = to_graph(export_program(module, example_input), output)
+            compare(gm, example_input, eager, name)
+    finally:
+        for part, flag in training.items():
+            part.training = flag
+    return finish(gm, example_input, tie=tie, image=image)
+
+
+def finish(gm: fx.GraphModule, example: torch.Tensor, *, tie: int | None, image: Range | None) -> Captured:
+    """From a traced graph to the captured network: everything that no longer needs the model."""
+    work = Work(gm, image or Range(-INPUT_BOUND, INPUT_BOUND), tie)
+    work.note(f"input elements are assumed to be finite and within [{work.image.lo:g}, {work.image.hi:g}]")
+    normalise(work, example)
+    values = infer(gm, work.image)
+    for node in gm.graph.nodes:
+        if node.op == "call_function" and not is_known(node):
+            work.note(f"{where(node)}: {op_name(node)} is not known; its result is taken as real-valued")
+    return Captured(gm, values, example, find_points(gm, values), tuple(work.proofs), tuple(work.notes))
+
+
+def find_points(gm: fx.GraphModule, values: dict[fx.Node, Value]) -> tuple[BinarizePoint, ...]:
+    """The sources whose few values reach a dot, through pools and joins too."""
+    reached: dict[fx.Node, dict[fx.Node, bool]] = {}  # source -> dots -> the tie row is distinct there
+    for node in gm.graph.nodes:
+        if packet(node) in dots.DOTS:
+            for operand in node.all_input_nodes:
+                value = values[operand]
+                if isinstance(value, Finite) and not isinstance(value, Const):
+                    tie = value.tie is not None and value.distinct() > value.distinct(skip_tie=True)
+                    _reach(value.src, node, tie, values, reached)
+    points = []
+    for node in gm.graph.nodes:
+        if node in reached:
+            table = values[node]
+            assert isinstance(table, Finite)
+            tie_row = table.tie if any(reached[node].values()) else None
+            points.append(BinarizePoint(node, _kind(node, values), table.codes, tie_row, tuple(reached[node])))
+    return tuple(points)
+
+
+def _reach(
+    source: fx.Node, dot: fx.Node, tie: bool, values: dict[fx.Node, Value], reached: dict[fx.Node, dict[fx.Node, bool]]
+) -> None:
+    known = reached.setdefault(source, {})
+    known[dot] = known.get(dot, False) or tie
+    if _kind(source, values) != "binarize":
+        for above in source.all_input_nodes:
+            value = values[above]
+            if isinstance(value, Finite):
+                _reach(value.src, dot, tie, values, reached)
+
+
+def _kind(node: fx.Node, values: dict[fx.Node, Value]) -> str:
+    if packet(node) in shapes.POOLS:
+        return "pool"
+    held = [values[n] for n in node.all_input_nodes]
+    return "join" if held and all(isinstance(v, Const | Finite) for v in held) else "binarize"

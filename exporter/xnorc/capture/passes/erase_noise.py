@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Erases what computes nothing: assertions, aliases, clones, casts to the same dtype, views to the same shape, `+ 0`, `* 1`."""
+
+from __future__ import annotations
+
+from torch import fx
+
+from xnorc.capture.edit import dtype, replace, shape
+from xnorc.capture.infer.pointwise import aten, packet
+from xnorc.capture.passes.work import Work
+
+GUARDS = {
+    aten._assert_tensor_metadata, aten._assert_scalar, aten._assert_async, aten.sym_constrain_range,
+    aten.sym_constrain_range_for_size,
+}  # fmt: skip
+ALIASES = {
+    aten.alias, aten.detach, aten.lift_fresh, aten.lift_fresh_copy, aten.clone, aten.contiguous, aten.dropout,
+    aten.alpha_dropout, aten.feature_dropout, aten.native_dropout, aten.resolve_conj, aten.resolve_neg,
+}  # fmt: skip
+CASTS = {aten._to_copy, aten.to, aten.type_as}
+RESHAPES = {aten.view, aten.reshape, aten._unsafe_view, aten.expand, aten.flatten, aten.repeat, aten.squeeze,
+            aten.broadcast_to, aten.expand_as, aten.view_as}  # fmt: skip
+NEUTRAL = {aten.add: 0, aten.sub: 0, aten.mul: 1, aten.div: 1}
+
+
+def erase_noise(work: Work) -> bool:
+    """Returns True if anything was erased."""
+    changed = False
+    for node in list(work.gm.graph.nodes):
+        if node.op != "call_function":
+            continue
+        if packet(node) in GUARDS:
+            work.gm.graph.erase_node(node)
+            changed = True
+            continue
+        kept = node.args[0] if node.args else None
+        if isinstance(kept, fx.Node) and _computes_nothing(node, kept):
+            replace(node, kept)
+            changed = True
+    return changed
+
+
+def _computes_nothing(node: fx.Node, kept: fx.Node) -> bool:
+    op = packet(node)
+    if getattr(kept.meta.get("val"), "shape", None) is None or getattr(node.meta.get("val"), "shape", None) is None:
+        return False
+    same = shape(node) == shape(kept) and dtype(node) is dtype(kept)
+    if op in ALIASES:
+        return same and not (op in (aten.dropout, aten.alpha_dropout, aten.feature_dropout) and bool(node.args[2]))
+    if op in CASTS or op in RESHAPES:
+        return same
+    if op in (aten.slice, aten.constant_pad_nd, aten.pad):
+        return same and (op is not aten.slice or _whole_slice(node)) and (op is aten.slice or not any(node.args[1]))  # type: ignore[arg-type]
+    if op in NEUTRAL and len(node.args) == 2 and same and "rounding_mode" not in node.kwargs:
+        number = node.args[1]
+        # x + 0.0 turns -0.0 into 0.0: no comparison, sign or product with a finite number can tell them apart, 1/x can.
+        return isinstance(number, int | float) and not isinstance(number, bool) and number == NEUTRAL[op]
+    return False
+
+
+def _whole_slice(node: fx.Node) -> bool:
+    return len(node.args) < 5 or node.args[4] == 1
