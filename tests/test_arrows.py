@@ -24,6 +24,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "targets": {"errors", "boards", "toolchain"},
     "report": {"errors", "program", "targets"},
     "nn": {"errors", "data"},
+    "build": {"errors", "resources", "program", "plan", "render", "boards", "toolchain"},
+    "deploy": {"errors", "program", "plan", "boards", "build", "targets", "report"},
     "export": {"errors", "capture", "lower", "plan", "program", "render"},
 }
 TORCH_ALLOWED = {"capture", "lower", "nn", "export"}  # cli may import it, but only inside functions

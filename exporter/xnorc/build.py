@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Program + board -> firmware: plan, render, compile; and the same sources as a program of this machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from xnorc import toolchain
+from xnorc.boards import Board
+from xnorc.errors import FitError
+from xnorc.plan import Plan, plan
+from xnorc.program import Program
+from xnorc.render.model import render_model
+from xnorc.resources import folder
+
+APP = ("main.c", "link.c", "frame.c", "crc32.c", "reply.c", "session.c", "model.c")
+
+
+@dataclass(frozen=True)
+class Firmware:
+    """A built device application with one model in it.
+
+    Attributes:
+        image: the ELF and binary files and their exact sizes.
+        code: bytes of flash besides the model's constants.
+        data: bytes of RAM besides the arena and the stack.
+    """
+
+    plan: Plan
+    image: toolchain.Image
+
+    @property
+    def code(self) -> int:
+        """Bytes of flash besides the model's constants."""
+        return self.image.flash - self.plan.flash
+
+    @property
+    def data(self) -> int:
+        """Bytes of RAM besides the arena and the reserved stack."""
+        return self.image.ram - self.image.stack - self.plan.arena
+
+
+def build_firmware(program: Program, board: Board, out: Path) -> Firmware:
+    """Plan, render and compile the device application for `board` into the folder `out`.
+
+    Raises:
+        FitError: the program does not fit; names the layer that needs most and the bytes.
+        ToolError: the compiler is missing or refuses.
+    """
+    planned = plan(program, board)
+    planned.check()
+    _write_model(planned, out)
+    try:
+        image = toolchain.build(board, app_sources(), out)
+    except FitError as error:
+        # The model alone fits; the model and the code do not.  Name the layer to make smaller.
+        layer = max(planned.steps, key=lambda s: s.ram if "RAM" in error.what else s.flash)
+        needs = f"the largest layer keeps {layer.ram} bytes of RAM alive and holds {layer.flash} bytes of flash"
+        raise FitError(layer.node.name, f"{board.name}: {error.what}; {needs}", error.hint) from error
+    return Firmware(planned, image)
+
+
+def build_host(program: Program, out: Path, sanitize: bool = False) -> tuple[Plan, Path]:
+    """The same application for this machine, speaking the link over standard input and output.
+
+    Returns:
+        the plan (for no particular board) and the executable.
+    """
+    planned = plan(program)
+    _write_model(planned, out)
+    firmware = folder("firmware")
+    includes = [out, firmware / "include", firmware / "port", firmware / "app"]
+    sources = [*app_sources(), firmware / "port" / "host.c"]
+    return planned, toolchain.build_host(sources, includes, None, out / "host", sanitize=sanitize)
+
+
+def app_sources() -> list[Path]:
+    """The device application and every kernel; the linker drops the kernels that the model does not call."""
+    firmware = folder("firmware")
+    return [*(firmware / "app" / name for name in APP), *sorted((firmware / "kernels").glob("*.c"))]
+
+
+def _write_model(planned: Plan, out: Path) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    for name, text in render_model(planned).items():
+        (out / name).write_text(text, encoding="utf-8")

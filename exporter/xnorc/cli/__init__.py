@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The `xnorc` command: one file a subcommand, each importing what it needs only when it runs.
+
+Exit codes: 0 done; 1 the answer is no (a bit differs, a tool is missing, an accuracy was not reached); 2 the command
+could not be carried out, one line on standard error says where, what and what to do; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+
+import typer
+
+from xnorc.errors import XnorcError
+
+# The order of the help, which is the order of the work.
+COMMANDS = ("demo", "doctor", "boards", "train", "export", "inspect", "verify", "build", "run", "report")
+
+app = typer.Typer(
+    name="xnorc",
+    help="Binary neural networks from PyTorch to Cortex-M microcontrollers, bit for bit.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from xnorc import __version__
+
+        typer.echo(f"xnorc {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error."),
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+) -> None:
+    """Binary neural networks from PyTorch to Cortex-M microcontrollers, bit for bit."""
+    if debug:
+        os.environ["XNORC_DEBUG"] = "1"
+
+
+for _name in COMMANDS:
+    _module = importlib.import_module(f"xnorc.cli.{_name}")
+    app.command(_name)(_module.command)
+
+
+def main() -> None:
+    """The entry point: an XnorcError becomes one line and exit code 2."""
+    try:
+        app()
+    except XnorcError as error:
+        if os.environ.get("XNORC_DEBUG"):
+            raise
+        sys.stderr.write(f"xnorc: {error}\n")
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.stderr.write("xnorc: interrupted\n")
+        sys.exit(130)
+    except BrokenPipeError:  # `xnorc boards | head`: the reader left, nothing went wrong
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How commands speak: a Rich console for people, one JSON document on standard output for machines."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import typer
+from rich.console import Console
+
+JSON = typer.Option(False, "--json", help="Print the answer as JSON on standard output, and nothing else there.")
+
+console = Console(highlight=False)
+progress_console = Console(stderr=True, highlight=False)  # progress and remarks never mix with an answer
+
+
+def emit(document: Any) -> None:
+    """Print one JSON document."""
+    typer.echo(json.dumps(document, indent=2, default=str))
