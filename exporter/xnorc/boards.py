@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """boards/*.toml -> a frozen `Board`; everything about a board that the rest of xnorc knows.
 
-`load` takes the name of a board that comes with xnorc or the path of anyone's own TOML.  Every key is checked: what is
-unknown, missing or out of range is a `BoardError` that names the file, the key and what would be accepted.  The schema is
-told in docs/contracts.md section 5.
+`load` takes the name of a board that comes with xnorc or the path of anyone's own TOML.  Every key is checked: what
+is unknown, missing or out of range is a `BoardError` that names the file, the key and what would be accepted.  The
+schema is told in docs/contracts.md section 5.
 """
 
 from __future__ import annotations

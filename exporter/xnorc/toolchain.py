@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Finds and drives arm-none-eabi-gcc (firmware) and the host's C compiler (the same sources under sanitizers).
 
-`build(board, sources, out)` compiles and links a firmware with the board's start-up, UART driver, board.h and linker.ld,
-and says its exact sizes; what overflows flash or RAM is a `FitError` with the region and the bytes.
+`build(board, sources, out)` compiles and links a firmware with the board's start-up, UART driver, board.h and
+linker.ld, and says its exact sizes; what overflows flash or RAM is a `FitError` with the region and the bytes.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ WARNINGS = ("-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wmissing-prototy
 # Freestanding: the compiler assumes no C library.  Integer code only, so no FPU has to be switched on.
 TARGET = ("-std=c11", "-mthumb", "-mfloat-abi=soft", "-ffreestanding", "-fno-common", "-g")
 SECTIONS = ("-ffunction-sections", "-fdata-sections")
-# newlib-nano gives memcpy, memset, memmove and memcmp, which gcc also calls on its own; anything that needs more of it (a
-# heap, a file) fails to link, because nothing supplies its system calls.
+# newlib-nano gives memcpy, memset, memmove and memcmp, which gcc also calls on its own; anything that needs more of
+# it (a heap, a file) fails to link, because nothing supplies its system calls.
 LINK = ("-nostdlib", "-nostartfiles", "-Wl,--gc-sections", "-Wl,--fatal-warnings", "-Wl,--build-id=none")
 LIBRARIES = ("-Wl,--start-group", "-lc_nano", "-lgcc", "-Wl,--end-group")
 SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer")
@@ -115,8 +115,8 @@ def build(
 ) -> Image:
     """Compile `sources` for the board and link them into out/<name>.elf and .bin.
 
-    Files under a folder `kernels` get -O2, everything else -Os.  Headers are searched in `includes`, in `out` (board.h and
-    whatever was rendered there) and in firmware/{include,port,startup}.
+    Files under a folder `kernels` get -O2, everything else -Os.  Headers are searched in `includes`, in `out`
+    (board.h and whatever was rendered there) and in firmware/{include,port,startup}.
 
     Raises:
         FitError: flash or RAM overflows; names the region and the bytes.
@@ -202,8 +202,8 @@ def link_error(board: Board, stderr: str) -> FitError | ToolError:
         return ToolError("arm-none-eabi-ld", complaint(stderr))
     lengths = {"FLASH": board.memory.flash.length, "RAM": board.memory.ram.length}
     what = [
-        f"{'RAM' if region == 'RAM' else 'flash'} has {lengths[region]} bytes and {lengths[region] + int(count)} are needed"
-        f" ({count} too many)"
+        f"{'RAM' if region == 'RAM' else 'flash'} has {lengths[region]} bytes, {lengths[region] + int(count)} are needed:"
+        f" {count} too many"
         for region, count in over
     ]
     return FitError(board.name, " and ".join(what), "a smaller network, or a board with more memory")

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A `Board` -> the text files that its firmware and its emulator need.
 
-board.h and linker.ld for the compiler; for Renode board.resc (the machine with its firmware) and run.resc (that, with its
-UART on a socket, running).
+board.h and linker.ld for the compiler; for Renode board.resc (the machine with its firmware) and run.resc (that, with
+its UART on a socket, running).
 """
 
 from __future__ import annotations

@@ -26,8 +26,8 @@ def open_target(
     """Start (or reach) a program and return the stream to it; the caller closes it.
 
     Args:
-        kind: `host` runs `image`, an executable; `qemu` and `renode` boot `image`, an ELF file, on `board`; `serial` opens
-            `port`, where the board runs already.
+        kind: `host` runs `image`, an executable; `qemu` and `renode` boot `image`, an ELF file, on `board`;
+            `serial` opens `port`, where the board runs already.
         port: a serial port's name or URL; only for `serial`.
         baud: instead of the board's; only for `serial`.
         timeout: seconds, as `Stream.timeout`.

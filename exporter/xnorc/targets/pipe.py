@@ -119,7 +119,8 @@ class ProcessStream:
         if self._stderr.closed:
             return ToolError(self.name, "the stream is closed")
         self._stderr.seek(0)
-        said = [line for line in self._stderr.read().decode(errors="replace").splitlines() if line.strip()]
+        lines = self._stderr.read().decode(errors="replace").splitlines()
+        said = [line for line in lines if line.strip() and ": warning: " not in line]
         lockup = next((line for line in said if "Lockup" in line), None)
         if lockup is not None:
             pc = next((word[4:] for line in said for word in line.split() if word.startswith("R15=")), "unknown")

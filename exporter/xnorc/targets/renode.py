@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A firmware on Renode, with its UART on a socket terminal.
 
-The build folder holds run.resc, rendered from the board file; it takes the firmware and the TCP port as variables.  Renode
-gets a temporary directory of its own: at start it deletes what looks like an old one of its kind from the directory it is
-given.
+The build folder holds run.resc, rendered from the board file; it takes the firmware and the TCP port as variables.
+Renode gets a temporary directory of its own: at start it deletes what looks like an old one of its kind from the
+directory it is given.
 """
 
 from __future__ import annotations
