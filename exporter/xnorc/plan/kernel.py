@@ -29,7 +29,7 @@ class Kernel:
         scratch: bytes of working memory; the function takes a last argument `scratch` where `takes_scratch`.
         in_place: inputs (by index) whose memory the output may take over.
         takes_array: the inputs go as one array of pointers.
-        note: what the variant is, for the comment in the model's header.
+        note: what tells it from others with the same function, such as its strip; no blanks.
     """
 
     function: str
@@ -39,6 +39,12 @@ class Kernel:
     in_place: tuple[int, ...] = ()
     takes_array: bool = False
     note: str = ""
+
+    @property
+    def label(self) -> str:
+        """The variant and, where it has one, its note: what tells two kernels of one node apart."""
+        variant = self.function.split("_", 2)[2]
+        return f"{variant}:{self.note}" if self.note else variant
 
     @cached_property
     def struct(self) -> Struct:

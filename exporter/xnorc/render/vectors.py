@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Conformance vectors -> `vectors.h` for firmware/app/vectors.c: inputs, every kernel that takes the node, the answer.
+
+The answer is numpy's.  The same C runs on the host, on an emulator and on a board.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from xnorc.plan import Kernel, kernels_of
+from xnorc.plan.layout import Array, Struct
+from xnorc.program import Kind, Node, Tensor
+from xnorc.render.ctext import ArrayText, Line, array_text, comment, initialiser
+from xnorc.render.templates import render
+
+_ROW = 80  # bytes of flash for a case's table row, its call and its name, about
+
+
+@dataclass(frozen=True, eq=False)
+class Vector:
+    """One node with one input.
+
+    Attributes:
+        name: unique; printable, no blanks.
+        node: verified.
+        tensors: its inputs.
+        arrays: their values, (h, w, ch) each.
+    """
+
+    name: str
+    node: Node
+    tensors: tuple[Tensor, ...]
+    arrays: tuple[np.ndarray, ...]
+
+    @cached_property
+    def want(self) -> np.ndarray:
+        """The answer, (h, w, ch)."""
+        return self.node.run(*(array[None] for array in self.arrays))[0]
+
+    @cached_property
+    def kernels(self) -> list[Kernel]:
+        """Every kernel that takes the node."""
+        return kernels_of(self.node, self.tensors)
+
+    @property
+    def ram(self) -> int:
+        """Bytes of output and scratch."""
+        return self.node.output.nbytes + max(kernel.scratch for kernel in self.kernels)
+
+    @property
+    def flash(self) -> int:
+        """Bytes of constants, at most (kernels may share arrays)."""
+        constants = sum(
+            k.struct.nbytes + sum(a.nbytes + 4 for _, a in k.struct.arrays()) + _ROW + len(self.name)
+            for k in self.kernels
+        )
+        return constants + self.node.output.nbytes + sum(t.nbytes for t in self.tensors)
+
+
+@dataclass(frozen=True)
+class _Call:
+    """One kernel on one vector, as the template prints it."""
+
+    id: str
+    name: str
+    function: str
+    ctype: str
+    members: tuple[Line, ...]
+    inputs: tuple[str, ...]
+    takes_array: bool
+    takes_scratch: bool
+    want: str
+    nbytes: int
+    h: int
+    w: int
+    ch: int
+    kind: str
+    scratch: int
+
+
+def chunks(vectors: Sequence[Vector], flash: int, ram: int) -> Iterator[list[Vector]]:
+    """Split into runs that fit `flash` bytes of constants; vectors that need more than `ram` bytes are left out.
+
+    A vector is tried whole or not at all: see `Vector.ram` for which ones a small board cannot take.
+    """
+    run: list[Vector] = []
+    used = 0
+    for vector in vectors:
+        if vector.ram > ram or vector.flash > flash:
+            continue
+        if used + vector.flash > flash:
+            yield run
+            run, used = [], 0
+        run.append(vector)
+        used += vector.flash
+    if run:
+        yield run
+
+
+def render_vectors(vectors: Sequence[Vector]) -> str:
+    """The text of vectors.h."""
+    names: dict[tuple[str, bytes], str] = {}
+    arrays: list[ArrayText] = []
+
+    def define(name: str, array: Array) -> str:
+        if array.key not in names:
+            names[array.key] = name
+            arrays.append(array_text(name, array))
+        return names[array.key]
+
+    calls = []
+    for i, vector in enumerate(vectors):
+        pairs = zip(vector.tensors, vector.arrays, strict=True)
+        inputs = tuple(define(f"case_{i}_in_{j}", _raw(t, v)) for j, (t, v) in enumerate(pairs))
+        want = define(f"case_{i}_want", _raw(vector.node.output, vector.want))
+        for j, kernel in enumerate(vector.kernels):
+            struct: Struct = kernel.struct
+            paths = {path: define(f"case_{i}_{j}_{path}", array) for path, array in struct.arrays()}
+            h, w, ch = vector.node.output.shape
+            calls.append(
+                _Call(
+                    id=f"{i}_{j}",
+                    name=comment(f"{vector.name}/{kernel.label}").replace('"', "."),
+                    function=kernel.function,
+                    ctype=struct.ctype,
+                    members=initialiser(struct, paths),
+                    inputs=inputs,
+                    takes_array=kernel.takes_array,
+                    takes_scratch=kernel.takes_scratch,
+                    want=want,
+                    nbytes=vector.node.output.nbytes,
+                    h=h,
+                    w=w,
+                    ch=ch,
+                    kind=f"BNN_{vector.node.output.kind.name}",
+                    scratch=kernel.scratch,
+                )
+            )
+    return render(
+        "vectors.h.j2",
+        arrays=arrays,
+        calls=calls,
+        out_bytes=max((c.nbytes for c in calls), default=0),
+        scratch_bytes=max((c.scratch for c in calls), default=0),
+    )
+
+
+def _raw(tensor: Tensor, value: np.ndarray) -> Array:
+    """A tensor's value as a C array of its own element type, so that it is aligned and no byte too long."""
+    ctype = "uint32_t" if tensor.kind is Kind.BIT else f"{tensor.kind.dtype.name}_t"
+    dtype = "<u4" if tensor.kind is Kind.BIT else tensor.kind.dtype.newbyteorder("<")
+    return Array(ctype, np.frombuffer(tensor.pack(value), dtype), f"{tensor.name} {tensor.shape}")
