@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From the captured float graph to the integer program.
+
+`lower` walks the graph from the logits back to the image.  Dots become integer convolutions, binarize points become thresholds
+searched with the model's own operations, and PASSES then tidy the program; each pass changes no bit, and the program is verified after each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from torch import fx
+
+from xnorc.capture import Captured
+from xnorc.lower.inputs import input_tensor
+from xnorc.lower.logits import lower_logits
+from xnorc.lower.ops import DOTS, is_call
+from xnorc.lower.passes.drop_unread import drop_unread
+from xnorc.lower.passes.fuse_thresholds import fuse_thresholds
+from xnorc.lower.passes.merge_equal import merge_equal
+from xnorc.lower.points import lower_point
+from xnorc.lower.source import Source
+from xnorc.lower.sources import lower_source
+from xnorc.lower.state import Bits, Lowering, Options
+from xnorc.program import Program
+
+__all__ = ["PASSES", "Lowered", "Options", "lower"]
+
+PASSES: tuple[Callable[[Program], Program], ...] = (drop_unread, merge_equal, fuse_thresholds)
+
+
+@dataclass(frozen=True, eq=False)
+class Lowered:
+    """What `lower` made.
+
+    Attributes:
+        program: verified.
+        bits: the binarize points and where their bits lie.
+        sources: the float nodes that integers stand for, and where.
+        report: one row for each layer.
+    """
+
+    program: Program
+    bits: tuple[Bits, ...]
+    sources: tuple[Source, ...]
+    report: tuple[dict[str, Any], ...]
+
+
+def lower(captured: Captured, options: Options, name: str) -> Lowered:
+    """Lower a captured network.
+
+    Raises:
+        LowerError: an operation has no integer form; it names the source line, what was found and what would be accepted.
+    """
+    lowering = Lowering(captured, options, lower_source, lower_point, input_tensor(captured.example))
+    for node in captured.graph.graph.nodes:  # in order, so that the recursion below stays shallow
+        if is_call(node, DOTS):
+            lowering.source(node)
+    logits = lower_logits(lowering)
+    nodes = tuple(replace(n, output=logits) if n.output.name == logits.name else n for n in lowering.nodes)
+    notes = (*captured.proofs, *captured.notes, *lowering.notes)
+    program = Program(name=name, input=lowering.input, nodes=nodes, output=logits.name, notes=notes)
+    program.verify()
+    for tidy in PASSES:
+        program = tidy(program)
+        program.verify()
+    return Lowered(program, tuple(lowering.bits.values()), tuple(lowering.sources.values()), tuple(lowering.report))

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The end of the network: int32 logits whose order is the float logits' order."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import fx
+
+from xnorc.lower.chain import Chain
+from xnorc.lower.ops import SOFTMAX, argument, is_call, is_moving, shape_of
+from xnorc.lower.routing import routed
+from xnorc.lower.state import Lowering
+from xnorc.program import Kind, Tensor
+from xnorc.program.nodes.affine import Affine
+
+UNIT = 2**30  # the greatest logit comes out near this
+
+
+def lower_logits(lowering: Lowering) -> Tensor:
+    """Emit what turns the last sums into int32 (1, 1, classes); a softmax at the end is dropped, it keeps the order."""
+    node = _without_softmax(lowering)
+    stops = lowering.known[node]
+    if len(stops) != 1:
+        raise lowering.refuse(node, "logits concatenated from several tensors", "one last layer")
+    source = lowering.source(stops[0])
+    classes = int(np.prod(shape_of(node)))
+    chain = Chain(node, np.arange(classes), list(stops), lowering.values, lowering.captured.where)
+    if (chain.entry < 0).any():
+        raise lowering.refuse(node, "a logit that depends on nothing")
+    at = chain.entry_at
+    slope, offset = _affine(lowering, node, chain, source.scale[at], source.offset[at], source.low[at], source.high[at])
+    tensor, _ = routed(lowering, node, source.tensor, source.at[at], (1, 1, classes))
+    if tensor.kind is Kind.I32 and (slope == slope[0]).all() and slope[0] > 0 and not offset.any():
+        return Tensor(tensor.name, tensor.shape, tensor.kind, float(slope[0]))
+    return _emit(lowering, lowering.layer(stops[0]), tensor, slope, offset, source.low[at], source.high[at])
+
+
+def _without_softmax(lowering: Lowering) -> fx.Node:
+    node = lowering.captured.logits
+    while True:
+        if is_call(node, SOFTMAX):
+            axis = int(argument(node, "dim")) % len(shape_of(node))
+            if shape_of(node)[axis] != int(np.prod(shape_of(node))):
+                raise lowering.refuse(node, "a softmax over something else than the classes", "a softmax of all logits")
+            lowering.notes.append(f"{lowering.captured.where(node)}: dropped, it keeps the order of the logits")
+        elif not (is_moving(node) and len(node.all_input_nodes) == 1 and np.prod(shape_of(node)) == np.prod(shape_of(node.all_input_nodes[0]))):
+            return node
+        node = node.all_input_nodes[0]
+
+
+def _affine(
+    lowering: Lowering, node: fx.Node, chain: Chain, scale: np.ndarray, offset: np.ndarray, low: np.ndarray, high: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The chain from the last sum to the logit as slope * q + offset, proved by asking it over the whole range."""
+    steps = 257
+    q = low + (high - low) * np.arange(steps, dtype=np.int64)[:, None] // (steps - 1)
+    entry = q * scale + offset
+    real = chain(torch.from_numpy(entry).to(chain.stops[0].meta["val"].dtype)).double().numpy()
+    span = np.maximum(high - low, 1)
+    slope = (real[-1] - real[0]) / span
+    start = real[0] - slope * low
+    reach = np.abs(real).max() + 1e-30
+    if np.abs(real - (slope * q + start)).max() > 1e-5 * reach:
+        raise lowering.refuse(node, "what follows the last layer is not affine", "scale, shift, batch norm or a softmax")
+    if not [n for n in chain.path if n is not node] and node is chain.stops[0]:
+        return scale, offset
+    return slope, start
+
+
+def _emit(
+    lowering: Lowering, layer: str, tensor: Tensor, slope: np.ndarray, offset: np.ndarray, low: np.ndarray, high: np.ndarray
+) -> Tensor:
+    """An Affine with as many bits as int32 and the 64-bit sum hold.
+
+    With logit = slope q + offset and unit L, q' = round(logit / L) = (q M + A) >> s for M = round(slope 2^s / L), A =
+    round(offset 2^s / L) + 2^(s-1).  L puts the greatest logit near 2^30, s is the greatest that keeps M within 31 bits.
+    """
+    ends = np.stack([slope * low + offset, slope * high + offset])
+    unit = max(float(np.abs(ends).max()), 1e-300) / UNIT
+    most = float(np.abs(slope).max()) / unit
+    shift = int(np.clip(np.floor(np.log2((2**31 - 1) / max(most, 1e-9))), 0, 30))
+    mul = np.rint(slope / unit * 2.0**shift).astype(np.int64)
+    half = (1 << shift) >> 1
+    add = np.array([int(round(o)) + half for o in (offset / unit * 2.0**shift)], np.int64)
+    classes = tensor.shape[2]
+    info = np.iinfo(np.int32)
+    output = lowering.tensor("logits", tensor.shape, Kind.I32, unit)
+    node = Affine(
+        name=layer, inputs=(tensor.name,), output=output, mul=mul.astype(np.int32).reshape(1, 1, classes),
+        add=add.reshape(1, 1, classes), shift=shift, low=int(info.min), high=int(info.max), rows=np.zeros(1, np.uint8),
+        cols=np.zeros(1, np.uint8),
+    )  # fmt: skip
+    return lowering.emit(node)

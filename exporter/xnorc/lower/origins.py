@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where each value of the float graph comes from: the nearest nodes whose integers the program will hold.
+
+Elementwise and moving operations carry an origin through.  A node is an origin of its own when it is the input, a dot, a
+binarize point, an operation over many elements (a pool, a mean), or a join: an elementwise operation on two different
+origins (a residual add).
+"""
+
+from __future__ import annotations
+
+from torch import fx
+
+from xnorc.capture import Captured, Const
+from xnorc.lower.ops import CASTS, is_call, is_cat, is_elementwise, is_moving
+
+Origins = dict[fx.Node, tuple[fx.Node, ...]]
+
+
+def origins(captured: Captured) -> Origins:
+    """The origins of every node that depends on the input, in graph order; more than one only below a cat."""
+    points = {point.node for point in captured.points}
+    result: Origins = {}
+    for node in captured.graph.graph.nodes:
+        if node.op == "output" or isinstance(captured.values.get(node), Const) or node.op == "get_attr":
+            continue
+        arguments = node.all_input_nodes[:1] if is_call(node, CASTS) else node.all_input_nodes
+        found = [result[n] for n in arguments if n in result]
+        through = is_elementwise(node) or is_moving(node) or is_cat(node)
+        if node in points or not found or not through:
+            result[node] = (node,)
+        elif is_cat(node):
+            result[node] = tuple(dict.fromkeys(o for each in found for o in each))
+        else:
+            result[node] = found[0] if len(set(found)) == 1 else (node,)
+    return result
+
+
+def origin_of_arguments(node: fx.Node, known: Origins) -> tuple[fx.Node, ...]:
+    """The origins of a node's own arguments: what a binarize point or a join is made of."""
+    arguments = node.all_input_nodes[:1] if is_call(node, CASTS) else node.all_input_nodes
+    found = [known[n] for n in arguments if n in known]
+    return tuple(dict.fromkeys(o for each in found for o in each))

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which way a binarize point is lowered: a threshold, a threshold ahead of a pool, a pool of bits, a concatenation of bits."""
+
+from __future__ import annotations
+
+import numpy as np
+from torch import fx
+
+from xnorc.capture import Finite
+from xnorc.lower.bits import lower_threshold
+from xnorc.lower.operand import operand
+from xnorc.lower.ops import MAX_POOL, is_call, is_cat, shape_of
+from xnorc.lower.origins import origin_of_arguments
+from xnorc.lower.pools import emit_bit_pool, lower_pooled, pool_window
+from xnorc.lower.positions import FILL, joined_from
+from xnorc.lower.routing import assembled, routed
+from xnorc.lower.source import canonical, program_shape
+from xnorc.lower.state import Bits, Lowering
+from xnorc.program import Tensor
+
+
+def lower_point(lowering: Lowering, node: fx.Node, bit_of_row: tuple[int | None, ...]) -> Bits:
+    """Emit whatever makes the bits of a point."""
+    if is_call(node, MAX_POOL):
+        return _pool_of_bits(lowering, node, bit_of_row)
+    if is_cat(node):
+        return _cat_of_bits(lowering, node, bit_of_row)
+    stops = origin_of_arguments(node, lowering.known)
+    if len(stops) == 1 and is_call(stops[0], MAX_POOL):
+        made = lower_pooled(lowering, node, stops[0], bit_of_row)
+        if made is not None:
+            return made
+    if len(stops) != 1:
+        raise lowering.refuse(node, f"one bit made of {len(stops)} different tensors", "binarize a sum, then combine")
+    return lower_threshold(lowering, node, stops[0], bit_of_row)
+
+
+def _pool_of_bits(lowering: Lowering, node: fx.Node, bit_of_row: tuple[int | None, ...]) -> Bits:
+    """A max pool of two-valued elements: OR of "is the greater"."""
+    before = node.args[0]
+    assert isinstance(before, fx.Node)
+    x = operand(lowering, before)
+    shape = shape_of(before)
+    inside, at = (x.at >= 0).all(), x.at
+    if not inside:
+        raise lowering.refuse(node, "a max pool over a padded binary map", "pad after the pool, or in the pool")
+    tensor, _ = routed(lowering, node, x.tensor, at, program_shape(shape), nchw=True)
+    slope = x.slope.reshape(shape[1], -1)
+    flip = slope[:, 0] < 0
+    if ((slope < 0) != flip[:, None]).any():
+        raise lowering.refuse(node, "the greater of two values changes sides within a channel", "one scale a channel")
+    low, high = _values(lowering, node, bit_of_row)
+    if (high < low).any():
+        raise lowering.refuse(node, "a pooled bit means less than its opposite", "")
+    pooled = emit_bit_pool(lowering, lowering.layer(node), tensor, pool_window(node), flip)
+    return Bits(node, pooled, canonical(shape_of(node)), bit_of_row)
+
+
+def _values(lowering: Lowering, node: fx.Node, bit_of_row: tuple[int | None, ...]) -> tuple[np.ndarray, np.ndarray]:
+    table = lowering.values[node]
+    assert isinstance(table, Finite)
+    low, high = (table.vals[bit_of_row.index(b)].double().reshape(-1).numpy() for b in (0, 1))
+    return low, high
+
+
+def _cat_of_bits(lowering: Lowering, node: fx.Node, bit_of_row: tuple[int | None, ...]) -> Bits:
+    """Parts side by side; every part's greater value is bit 1, as in the whole."""
+    elements = int(np.prod(shape_of(node)))
+    which, at = np.zeros(elements, np.int64), np.full(elements, FILL, np.int64)
+    tensors: list[Tensor] = []
+    low, high = _values(lowering, node, bit_of_row)
+    for part, moved in joined_from(node):
+        x = operand(lowering, part)
+        mine = moved != FILL
+        values = (x.offset - x.slope)[moved[mine]], (x.offset + x.slope)[moved[mine]]
+        full = [np.broadcast_to(v if v.size == 1 else v.reshape(-1), (elements,))[mine] for v in (low, high)]
+        if (values[0] != full[0]).any() or (values[1] != full[1]).any():
+            raise lowering.refuse(node, "the parts of a concatenation hold different values", "the same two values in each")
+        if x.tensor not in tensors:
+            tensors.append(x.tensor)
+        which[mine], at[mine] = tensors.index(x.tensor), x.at[moved[mine]]
+    tensor, place = assembled(lowering, node, tensors, which, at, program_shape(shape_of(node)), nchw=True)
+    return Bits(node, tensor, place, bit_of_row)

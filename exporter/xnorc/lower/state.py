@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The lowering in progress: the captured graph on one side, the nodes made so far on the other.
+
+How a value is lowered depends on what feeds it, and that on what feeds it in turn; the functions that do so live in files of
+their own and reach each other through this object, which remembers what was made.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import fx
+
+from xnorc.capture import Captured, module_path
+from xnorc.errors import LowerError
+from xnorc.lower.origins import Origins, origins
+from xnorc.lower.source import Source
+from xnorc.program import Kind, Node, Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Bits:
+    """A binarize point as bits.
+
+    Attributes:
+        node: the point.
+        tensor: the bit tensor.
+        at: int64, for every flat element of the point its index in the tensor, (h, w, ch) order.
+        bit_of_row: for each row of the point's table its bit; None for a tie that never occurs.
+    """
+
+    node: fx.Node
+    tensor: Tensor
+    at: np.ndarray
+    bit_of_row: tuple[int | None, ...]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user chose.
+
+    Attributes:
+        mean, std: per channel, applied to x / 255 ahead of the model; None: the model sees x / 255.
+        tie: the value (+1 or -1) of sign(0) where a model can reach it; None refuses.
+        calibration: uint8 (N, h, w, ch) samples, or None.
+        percentile: share of calibration magnitudes a stream must hold without saturating, in percent.
+    """
+
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    tie: int | None = None
+    calibration: np.ndarray | None = None
+    percentile: float = 100.0
+
+
+@dataclass(eq=False)
+class Lowering:
+    """See the module text."""
+
+    captured: Captured
+    options: Options
+    make_source: Callable[[Lowering, fx.Node], Source]
+    make_bits: Callable[[Lowering, fx.Node, tuple[int | None, ...]], Bits]
+    input: Tensor
+    nodes: list[Node] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    report: list[dict[str, Any]] = field(default_factory=list)
+    names: set[str] = field(default_factory=set)
+    sources: dict[fx.Node, Source] = field(default_factory=dict)
+    bits: dict[tuple[fx.Node, tuple[int | None, ...]], Bits] = field(default_factory=dict)
+    known: Origins = field(default_factory=dict)
+    floats: dict[fx.Node, torch.Tensor] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.known = origins(self.captured)
+        self.names.add(self.input.name)
+
+    @property
+    def values(self) -> dict[fx.Node, Any]:
+        """What capture knows of every node."""
+        return self.captured.values
+
+    def source(self, node: fx.Node) -> Source:
+        """The integers of an origin (an input, a dot, a stream), made on first use."""
+        if node not in self.sources:
+            self.sources[node] = self.make_source(self, node)
+        return self.sources[node]
+
+    def bits_of(self, node: fx.Node, bit_of_row: tuple[int | None, ...]) -> Bits:
+        """The bits of a binarize point, made on first use."""
+        key = (node, bit_of_row)
+        if key not in self.bits:
+            self.bits[key] = self.make_bits(self, node, bit_of_row)
+        return self.bits[key]
+
+    def refuse(self, node: fx.Node, what: str, hint: str = "") -> LowerError:
+        """The error to raise about a node."""
+        return LowerError(self.captured.where(node), what, hint)
+
+    def layer(self, node: fx.Node) -> str:
+        """The module path of a node, as program nodes carry it."""
+        return module_path(node) or node.name
+
+    def name(self, wanted: str) -> str:
+        """A fresh C identifier close to `wanted`."""
+        clean = re.sub(r"\W+", "_", wanted).strip("_") or "t"
+        clean = f"t_{clean}" if clean[0].isdigit() else clean
+        fresh, n = clean, 2
+        while fresh in self.names:
+            fresh, n = f"{clean}_{n}", n + 1
+        self.names.add(fresh)
+        return fresh
+
+    def tensor(self, wanted: str, shape: tuple[int, int, int], kind: Kind, scale: float | None = None) -> Tensor:
+        """A new tensor of the program."""
+        return Tensor(self.name(wanted), shape, kind, scale)
+
+    def emit(self, node: Node) -> Tensor:
+        """Append a node; returns its output."""
+        self.nodes.append(node)
+        return node.output
