@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # ruff: noqa
+# fmt: off
 """Style: the first BinaryNet ports.  nn.Linear is subclassed, the latent weight hides in `weight.org`.
 
 Idioms: `.data` written in forward, `weight.org`, torch.sign through `.data` of the activation, sign(w), first layer

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # ruff: noqa
+# fmt: off
 """Style: one long nn.Sequential with a Sign module, conv -> pool -> BN -> Hardtanh -> Sign, flatten in NCHW order.
 
 Idioms: custom autograd.Function (static), torch.sign(x), sign(w), conv->pool->BN->sign, Hardtanh before sign, max pool,

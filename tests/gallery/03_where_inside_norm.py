@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # ruff: noqa
+# fmt: off
 """Style: a PhD student's single class; functional calls, normalisation is the first line of forward (buffers).
 
 Idioms: torch.where(x >= 0, 1., -1.), mean/std inside the model, conv->BN->maxpool->sign with negative BN scales, 5x5

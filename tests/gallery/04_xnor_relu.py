@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # ruff: noqa
+# fmt: off
 """Style: XNOR-Net ports: the block normalises first, binarizes, convolves, then ReLU; weights are prepared by a helper.
 
 Idioms: BN -> sign -> conv -> ReLU -> pool order (pre-activation), sign(w - mean) of centred and clamped weights, mean(|w|)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # ruff: noqa
+# fmt: off
 """Style: a hardware group: no batch norm in the file, learned per-channel thresholds and polarities as buffers.
 
 Idioms: (x > t).float() * 2 - 1 with per-channel t, dilation, 1x1 kernels, bit-level polarity by multiplication with +-1,

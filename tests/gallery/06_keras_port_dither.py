@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # ruff: noqa
+# fmt: off
 """Style: a line-by-line port of a Keras script (hard sigmoid, round through, `valid` convs after symmetric padding).
 
 Idioms: 2*round(clamp((x+1)/2, 0, 1)) - 1 for activations and weights, explicit replicate padding by F.pad, conv (with bias)

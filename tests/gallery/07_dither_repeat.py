@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # ruff: noqa
+# fmt: off
 """Style: an image-processing student; dither matrices as nn.Parameter(requires_grad=False), `repeat` in forward.
 
 Idioms: tile subtracted by Tensor.repeat (2x2, scaled by the batch-norm gamma), tile added as a full-size constant parameter,

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # ruff: noqa
+# fmt: off
 """Style: a systems person; tiles by index arithmetic, everything else through small lambdas and dicts.
 
 Idioms: tile by advanced indexing T[y % 2][:, x % 2] (2D) and T[f, y, x] with f = channel % F (3D), tile kept in a pre-computed

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # ruff: noqa
+# fmt: off
 """Style: nobody in this lab writes autograd Functions; every straight-through trick is an expression with detach().
 
 Idioms: hard.detach() - soft.detach() + soft; soft + (hard - soft).detach(); (soft - soft.detach()) + hard;

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # ruff: noqa
+# fmt: off
 """Style: mobile-net people: ShuffleNet-like units made of binary grouped, depthwise and 1x1 convolutions, no real path.
 
 Idioms: grouped binary convs, depthwise 3x3 and 5x5 binary convs, channel split (chunk), channel shuffle of binary maps, concatenation of binary

@@ -6,8 +6,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from gallery import HERE, build, eager, images, load, names, to_float
 from torch.utils._python_dispatch import TorchDispatchMode
+
+from gallery import HERE, build, eager, images, load, names, to_float
 
 aten = torch.ops.aten
 DECISIONS = {
@@ -22,12 +23,12 @@ class Decisions(TorchDispatchMode):
 
     def __init__(self) -> None:
         super().__init__()
-        self.seen: list[torch.Tensor] = []
+        self.seen: list[tuple[str, torch.Tensor]] = []
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
         result = func(*args, **(kwargs or {}))
         if func in DECISIONS and result.ndim >= 2 and result.shape[0] == COUNT:
-            self.seen.append(result.detach().to(torch.float32).clone())
+            self.seen.append((str(func), result.detach().to(torch.float32).clone()))
         return result
 
 
@@ -67,10 +68,11 @@ def test_every_binarization_is_alive_and_logits_depend_on_the_input(network):
     assert len(torch.unique(logits, dim=0)) > COUNT // 2
     assert len(torch.unique(logits.argmax(1))) >= 2
     assert decisions.seen
-    for at, values in enumerate(decisions.seen):
+    for op, values in decisions.seen:
         per_channel = values.transpose(0, 1).flatten(1)
         moving = (per_channel != per_channel[:, :1]).any(1)
-        assert moving.float().mean() > 0.5, f"decision {at} {tuple(values.shape)}: most channels never change"
+        enough = 0.5 if "sign" in op or "round" in op else 0.2  # a comparison may be the rare half of a surrogate
+        assert moving.float().mean() > enough, f"{op} {tuple(values.shape)}: most channels never change"
 
 
 def test_answers_do_not_depend_on_the_batch(network):
