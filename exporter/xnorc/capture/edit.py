@@ -36,7 +36,7 @@ def constant(gm: fx.GraphModule, before: fx.Node, tensor: torch.Tensor, like: fx
     index = len(taken)
     while (name := f"c{index}") in taken or hasattr(gm, name):
         index += 1
-    gm.register_buffer(name, tensor.detach().contiguous())
+    gm.register_buffer(name, tensor.detach().clone(memory_format=torch.preserve_format))
     with gm.graph.inserting_before(before):
         node = gm.graph.get_attr(name)
     node.meta = {k: like.meta[k] for k in KEPT if k in like.meta}
@@ -46,7 +46,8 @@ def constant(gm: fx.GraphModule, before: fx.Node, tensor: torch.Tensor, like: fx
 
 def tensor_of(gm: fx.GraphModule, node: fx.Node) -> torch.Tensor:
     """The tensor behind a `get_attr` node."""
-    assert node.op == "get_attr" and isinstance(node.target, str)
+    assert node.op == "get_attr"
+    assert isinstance(node.target, str)
     tensor = getattr(gm, node.target)
     assert isinstance(tensor, torch.Tensor)
     return tensor
@@ -55,7 +56,7 @@ def tensor_of(gm: fx.GraphModule, node: fx.Node) -> torch.Tensor:
 def insert(
     gm: fx.GraphModule, before: fx.Node, target: Any, args: tuple[Any, ...], like: fx.Node, **kwargs: Any
 ) -> fx.Node:
-    """A new call of `target` before `before`, with the source position of `like` and the shape found by running on meta."""
+    """A new call of `target` before `before`, with the source position of `like`; its shape is found on meta tensors."""
     with gm.graph.inserting_before(before):
         node = gm.graph.call_function(target, args, kwargs)
     node.meta = {k: like.meta[k] for k in KEPT if k in like.meta}

@@ -57,7 +57,7 @@ def classify(weight: torch.Tensor) -> Weights:
     """Reads the value set of each output channel off a constant weight.
 
     A channel is BINARY where all its values equal +a or -a; TWO_VALUED where it has exactly two values m - a < m + a, not
-    opposite; TERNARY where it has -a, 0, +a (or 0 and one sign).  A channel with fewer than three weights holds two
+    opposite; TERNARY where it has -a, 0 and +a.  A channel with fewer than three weights holds two
     values whatever it was meant to be; the caller asks for a binary *input* as well.
 
     Args:
@@ -73,8 +73,8 @@ def classify(weight: torch.Tensor) -> Weights:
     at_largest, at_zero = magnitude == largest, flat == 0
     zero = (largest == 0).reshape(-1)
     binary = at_largest.all(1) & ~zero
-    ternary = (at_largest | at_zero).all(1) & ~binary & ~zero
-    two = ((flat == lo) | (flat == hi)).all(1) & ~binary & ~ternary & ~zero
+    two = ((flat == lo) | (flat == hi)).all(1) & ~binary & ~zero
+    ternary = (at_largest | at_zero).all(1) & ~binary & ~two & ~zero
     real = ~(binary | ternary | two | zero)
     wide = flat.to(torch.float64)
     low, high, top = (t.to(torch.float64).reshape(-1) for t in (lo, hi, largest))

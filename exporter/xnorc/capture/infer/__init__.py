@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import torch
 from torch import fx
 
 from xnorc.capture.edit import tensor_of
@@ -43,8 +44,8 @@ def infer_region(region: list[fx.Node], given: Mapping[fx.Node, Value]) -> dict[
 def value_of(node: fx.Node, values: Values) -> Value:
     """The value of one call from the values of its inputs; UNKNOWN where no rule is known, which is always true."""
     op = packet(node)
-    if not node.all_input_nodes:
-        return UNKNOWN
+    if all(isinstance(values[n], Const) for n in node.all_input_nodes):
+        return _computed(node, values)
     if op in dots.DOTS or op in dots.TRANSPOSED:
         return dots.dot(node, values)
     if op is aten.batch_norm:
@@ -68,6 +69,16 @@ def value_of(node: fx.Node, values: Values) -> Value:
     if pointwise.is_pointwise(node):
         return pointwise.infer(node, values)
     return UNKNOWN
+
+
+def _computed(node: fx.Node, values: Values) -> Value:
+    """A call on constants alone: its very result, unless it is random or no tensor."""
+    if torch.Tag.nondeterministic_seeded in getattr(node.target, "tags", ()):
+        return UNKNOWN
+    args, kwargs = fx.node.map_arg((node.args, node.kwargs), lambda n: values[n].tensor)  # type: ignore[union-attr]
+    with torch.no_grad():
+        result = node.target(*args, **kwargs)  # type: ignore[operator]
+    return Const(result) if isinstance(result, torch.Tensor) else UNKNOWN
 
 
 def is_known(node: fx.Node) -> bool:

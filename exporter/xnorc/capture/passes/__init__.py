@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The passes from a decomposed graph to normal form, in order; each is checked by running the graph before and after it."""
+"""The passes from a decomposed graph to normal form, in order; each is checked by running the graph before and after."""
 
 from __future__ import annotations
 
@@ -8,17 +8,33 @@ from collections.abc import Callable
 import torch
 
 from xnorc.capture.execute import run_logits
+from xnorc.capture.passes.apply_tie import settle_activations, settle_weights
+from xnorc.capture.passes.cancel_straight_through import cancel_straight_through
 from xnorc.capture.passes.erase_noise import erase_noise
 from xnorc.capture.passes.fold_constants import fold_constants
+from xnorc.capture.passes.fold_known import fold_known
 from xnorc.capture.passes.merge_common import merge_common
+from xnorc.capture.passes.refuse_effects import refuse_effects
+from xnorc.capture.passes.rewrite_dots import rewrite_dots
+from xnorc.capture.passes.rewrite_masks import rewrite_masks
 from xnorc.capture.passes.split_tuples import split_tuples
 from xnorc.capture.passes.work import Work
 from xnorc.errors import CaptureError
 
 Pass = Callable[[Work], bool]
 
-SHAPING: tuple[Pass, ...] = (erase_noise, split_tuples, merge_common)
-"""Repeated until nothing changes: what cancels and what folds depends on all of these."""
+STAGES: tuple[tuple[Pass, ...], ...] = (
+    (refuse_effects,),
+    (erase_noise, split_tuples, rewrite_masks, merge_common),
+    (erase_noise, merge_common, cancel_straight_through),  # symbolically, before weights are folded
+    (settle_weights,),
+    (fold_constants, erase_noise, rewrite_masks, rewrite_dots, merge_common, cancel_straight_through, fold_known),
+    (settle_activations, merge_common),
+)
+"""Each stage is repeated until none of its passes changes anything."""
+
+CHANGES_MEANING: tuple[Pass, ...] = (settle_weights, settle_activations)
+"""Passes that do what the user asked for, not what the model does."""
 
 
 def normalise(work: Work, example: torch.Tensor) -> None:
@@ -28,24 +44,27 @@ def normalise(work: Work, example: torch.Tensor) -> None:
         CaptureError: a pass refuses what it meets.
     """
     expected = run_logits(work.gm, example)
-    for _ in range(20):
-        changed = [_checked(step, work, example, expected) for step in SHAPING]
-        if not any(changed):
-            break
-    _checked(fold_constants, work, example, expected)
-    for _ in range(20):
-        changed = [_checked(step, work, example, expected) for step in (*SHAPING, fold_constants)]
-        if not any(changed):
-            return
+    for stage in STAGES:
+        changed = True
+        while changed:
+            changed = False
+            for step in stage:
+                before = work.delta
+                if step(work):
+                    changed = True
+                    expected = _check(step, work, example, expected, moved=work.delta > before)
 
 
-def _checked(step: Pass, work: Work, example: torch.Tensor, expected: torch.Tensor) -> bool:
-    changed = step(work)
-    if changed:
-        work.gm.graph.eliminate_dead_code()
-        work.gm.graph.lint()
-        work.gm.recompile()
-        got = run_logits(work.gm, example)
-        if work.delta == 0.0 and not torch.equal(got, expected):
-            raise CaptureError(step.__name__, "changed the network's output", "a defect of xnorc: please report the model")
-    return changed
+def _check(step: Pass, work: Work, example: torch.Tensor, expected: torch.Tensor, moved: bool) -> torch.Tensor:
+    """Lints the graph and compares its output with the last one; returns the output to compare with next."""
+    work.gm.graph.eliminate_dead_code()
+    work.gm.graph.lint()
+    work.gm.recompile()
+    got = run_logits(work.gm, example)
+    if torch.equal(got, expected):
+        return expected
+    if moved or step in CHANGES_MEANING:
+        worst = float((got - expected).abs().max())
+        work.notes.append(f"{step.__name__}: logits of the example move by {worst:.3g}")
+        return got
+    raise CaptureError(step.__name__, "changed the network's output", "a defect of xnorc: please report the model")

@@ -29,6 +29,8 @@ def fold_constants(work: Work) -> bool:
                 result = node.target(*args, **kwargs)  # type: ignore[operator]
             if isinstance(result, torch.Tensor):
                 results[node] = result
+            elif isinstance(result, bool | int | float):
+                _write_number(node, result)
     folded = [n for n in results if n.op != "get_attr"]
     for node in folded:
         if any(user not in results for user in node.users):
@@ -41,6 +43,13 @@ def fold_constants(work: Work) -> bool:
     gm.graph.eliminate_dead_code()
     _drop_unused(gm)
     return bool(folded)
+
+
+def _write_number(node: fx.Node, number: bool | int | float) -> None:
+    """`.item()` of a constant: its users take the number itself."""
+    for user in list(node.users):
+        user.args = fx.node.map_arg(user.args, lambda n: number if n is node else n)
+        user.kwargs = fx.node.map_arg(user.kwargs, lambda n: number if n is node else n)
 
 
 def _folds(node: fx.Node) -> bool:

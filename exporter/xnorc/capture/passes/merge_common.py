@@ -35,7 +35,7 @@ def _key(gm: fx.GraphModule, node: fx.Node) -> Any:
         tensor = tensor_of(gm, node)
         small = tensor.numel() <= 64  # python numbers are lifted once per use
         return ("constant", tensor.dtype, tuple(tensor.shape), tuple(tensor.reshape(-1).tolist())) if small else (
-            "attribute", tensor.data_ptr(), tensor.dtype, tuple(tensor.shape))  # fmt: skip
+            "attribute", tensor.data_ptr(), tensor.dtype, tuple(tensor.shape), tensor.stride())  # fmt: skip
     if node.op != "call_function" or torch.Tag.nondeterministic_seeded in getattr(node.target, "tags", ()):
         return None
     return (node.target, _frozen(node.args), _frozen(sorted(node.kwargs.items())))

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Straight-through forms: a sum in which a soft branch c is added and taken away again means its hard branch h alone.
+
+    (h - c) + c,   c + (h - c),   (c - c) + h,   (h + c) - c,   c - (c - h),   ...
+
+In floating point the sum is h exactly, or h up to a rounding error, or garbage, depending on the order and on c.  It is never
+recognised by closeness: the sum is flattened symbolically, and each cancellation is proved (`xnorc.capture.proofs`):
+
+- exact: the float sum equals h for every image;
+- measured: weights; both sides were computed, the largest difference is reported;
+- bounded: the float sum is within a computed bound of h.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import fx
+
+from xnorc.capture.edit import dtype, replace, shape
+from xnorc.capture.execute import run
+from xnorc.capture.infer import infer
+from xnorc.capture.infer.pointwise import aten, packet
+from xnorc.capture.passes.work import Work
+from xnorc.capture.proofs import exactly_equal, rounding_bound
+from xnorc.capture.source import where
+from xnorc.capture.values import Finite, Value, bounds
+from xnorc.capture.weights import Kind, classify
+from xnorc.errors import CaptureError
+
+MAX_DEPTH = 4
+MAX_DELTA = 2.0**-10  # beyond it the soft branch is too large for the sum to mean its hard branch
+MAX_RELATIVE = 1e-3  # the same for weights, in units of the largest
+
+
+@dataclass(frozen=True)
+class Sum:
+    """A float sum as written: `left + sign * right`, each side a node or a sum again."""
+
+    left: Sum | fx.Node
+    right: Sum | fx.Node
+    sign: int
+
+
+def cancel_straight_through(work: Work) -> bool:
+    """Returns True if a sum was replaced by its hard branch.
+
+    Raises:
+        CaptureError: the form is there, but its soft branch may be infinite, NaN or too large.
+    """
+    values: dict[fx.Node, Value] | None = None
+    changed = False
+    for node in list(work.gm.graph.nodes):
+        found = _find(node)
+        if found is None:
+            continue
+        tree, hard, soft = found
+        if _is_constant(node):
+            accepted = _measure(work, node, hard)
+        else:
+            values = values or infer(work.gm, work.image)
+            accepted = _prove(work, node, tree, hard, soft, values)
+        if accepted:
+            replace(node, hard)
+            changed = True
+    return changed
+
+
+def _find(node: fx.Node) -> tuple[Sum, fx.Node, list[fx.Node]] | None:
+    """The smallest tree of additions under `node` in which all but one leaf cancel, each occurring twice."""
+    for depth in range(2, MAX_DEPTH + 1):
+        tree = _tree(node, node, depth)
+        if not isinstance(tree, Sum):
+            return None
+        counts: dict[fx.Node, tuple[int, int]] = {}
+        for leaf, sign in leaves(tree):
+            total, times = counts.get(leaf, (0, 0))
+            counts[leaf] = total + sign, times + 1
+        soft = [leaf for leaf, (total, times) in counts.items() if total == 0 and times > 1]
+        rest = [leaf for leaf, (total, times) in counts.items() if not (total == 0 and times > 1)]
+        if soft and len(rest) == 1 and counts[rest[0]] == (1, 1):
+            return tree, rest[0], soft
+    return None
+
+
+def _tree(node: fx.Node, root: fx.Node, depth: int) -> Sum | fx.Node:
+    if depth == 0 or not _is_sum(node) or shape(node) != shape(root) or dtype(node) is not dtype(root):
+        return node
+    left, right = node.args[:2]
+    assert isinstance(left, fx.Node)
+    assert isinstance(right, fx.Node)
+    sign = -1 if packet(node) is aten.sub else 1
+    return Sum(_tree(left, root, depth - 1), _tree(right, root, depth - 1), sign)
+
+
+def _is_sum(node: fx.Node) -> bool:
+    if packet(node) not in (aten.add, aten.sub) or len(node.args) != 2 or node.kwargs.get("alpha", 1) != 1:
+        return False
+    return all(isinstance(a, fx.Node) and shape(a) == shape(node) and dtype(a) is dtype(node) for a in node.args)
+
+
+def leaves(tree: Sum | fx.Node, sign: int = 1) -> list[tuple[fx.Node, int]]:
+    """The leaves of a sum with their signs, left to right."""
+    if isinstance(tree, fx.Node):
+        return [(tree, sign)]
+    return leaves(tree.left, sign) + leaves(tree.right, sign * tree.sign)
+
+
+def _is_constant(node: fx.Node) -> bool:
+    seen, todo = set(), [node]
+    while todo:
+        at = todo.pop()
+        if at.op == "placeholder":
+            return False
+        if at not in seen:
+            seen.add(at)
+            todo += at.all_input_nodes
+    return True
+
+
+def _measure(work: Work, node: fx.Node, hard: fx.Node) -> bool:
+    """Weights: compute the sum and its hard branch, compare."""
+    results = run(work.gm, {}, [node, hard])
+    full, meant = results[node], results[hard]
+    if not _few_valued(meant):
+        return False
+    largest = float(meant.abs().max())
+    worst = float((full - meant).abs().max())
+    if not worst <= MAX_RELATIVE * max(largest, torch.finfo(meant.dtype).tiny):
+        raise CaptureError(where(node), f"a straight-through form whose soft branch moves the weights by {worst:.3g}, "
+                           f"hard values being {largest:.3g}", "finite weights of ordinary size, or the hard branch alone")
+    work.proofs.append(f"{where(node)}: cancelled, measured: weights differ by at most {worst:.3g} of {largest:.3g}")
+    if worst > 0:
+        work.delta = max(work.delta, worst)
+    return True
+
+
+def _few_valued(tensor: torch.Tensor) -> bool:
+    if tensor.numel() and len(tensor.reshape(-1)[:4096].unique()) <= 4 and len(tensor.unique()) <= 4:
+        return True
+    return tensor.ndim > 1 and Kind.REAL not in classify(tensor).kinds
+
+
+def _prove(
+    work: Work, node: fx.Node, tree: Sum, hard: fx.Node, soft: list[fx.Node], values: dict[fx.Node, Value]
+) -> bool:
+    """Activations: prove equality, or bound the difference, from the value sets."""
+    table = values[hard]
+    if not isinstance(table, Finite):
+        return False  # (x - m) + m of a real stream: its rounding is the network's own
+    for branch in soft:
+        if not bounds(values[branch]).finite:
+            raise CaptureError(where(node), "a straight-through form whose soft branch may be infinite or NaN",
+                               "a clipped soft branch, or bounds on the image")
+    reason = exactly_equal(tree, hard, soft, values)
+    if reason:
+        work.proofs.append(f"{where(node)}: cancelled, exact: {reason}")
+        return True
+    bound = rounding_bound(len(leaves(tree)) - 1, [hard, *soft], values, dtype(node))
+    if bound > MAX_DELTA:
+        largest = max(max(-bounds(values[b]).lo, bounds(values[b]).hi) for b in soft)
+        raise CaptureError(where(node), f"a straight-through form whose soft branch may reach {largest:.3g}: the sum "
+                           f"may be off by {bound:.3g}", "a clipped soft branch, or bounds on the image")
+    work.proofs.append(f"{where(node)}: cancelled, bounded: the float sum is within {bound:.3g} of the hard branch")
+    work.delta = max(work.delta, bound)
+    return True

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""When a straight-through sum equals its hard branch in floating point, and how far off it can be otherwise.
+
+Theorem.  Let p be the bits of the significand (24, 11, 8), h = +-1, c*h >= 0 and |c| <= 2^p.  Then fl(fl(h - c) + c) = h.
+  |c| <= 1/2:      fl(h - c) = h - c + e with |e| <= 2^-(p+1); adding c gives h + e, which rounds to h.
+  1/2 <= |c| <= 2: h - c is representable (Sterbenz), so both operations are exact.
+  |c| > 2:         h and c are multiples of ulp(c) <= 1 and |h - c| < |c|, so h - c is representable again.
+Scaling by a power of two changes nothing, so h = +-2^k needs |c| <= 2^(p+k).  h = 0 gives (0 - c) + c = 0 for every finite c.
+(c - c) + h is h for every finite c.  Every other order is off by a rounding error for some c.
+
+The condition c*h >= 0 relates two branches of one value u.  It is proved by cutting u's range, as ordered floats, into pieces
+on which the value rules of `xnorc.capture.infer` decide it; a piece they cannot decide is halved, down to single floats.
+"""
+
+from __future__ import annotations
+
+import struct
+from math import frexp
+from typing import TYPE_CHECKING
+
+import torch
+from torch import fx
+
+from xnorc.capture.edit import dtype
+from xnorc.capture.infer import infer_region
+from xnorc.capture.infer.pointwise import is_pointwise
+from xnorc.capture.values import Const, Finite, Range, Value, bounds
+
+if TYPE_CHECKING:
+    from xnorc.capture.passes.cancel_straight_through import Sum
+
+PIECES = 3000  # of u's range looked at before a proof is given up
+SIGNIFICAND = {torch.float64: 53, torch.float32: 24, torch.float16: 11, torch.bfloat16: 8}
+
+
+def exactly_equal(tree: Sum, hard: fx.Node, soft: list[fx.Node], values: dict[fx.Node, Value]) -> str:
+    """Why the float value of `tree` is that of `hard` for every image; empty where that is not proved.
+
+    Args:
+        tree: the sum as written; its other leaves, `soft`, cancel.
+    """
+    if len(soft) != 1:
+        return ""
+    c = soft[0]
+    inner = tree.left if not isinstance(tree.left, fx.Node) else tree.right
+    if isinstance(inner, fx.Node) or not (isinstance(inner.left, fx.Node) and isinstance(inner.right, fx.Node)):
+        return ""
+    if inner.left is c and inner.right is c:
+        return "c - c is 0 for finite c"
+    if inner.sign != -1 or {inner.left, inner.right} != {hard, c}:
+        return ""  # h + c first: rounds before c is taken away
+    if all(value == 0 or _is_power_of_two(value) for value in _numbers(values[hard])) and _same_sign(hard, c, values):
+        return "(h - c) + c with c of h's sign and |c| <= 2^p |h|"
+    return ""
+
+
+def rounding_bound(operations: int, parts: list[fx.Node], values: dict[fx.Node, Value], kind: torch.dtype) -> float:
+    """How far the float sum can be from the exact one: half an ulp of the largest partial sum, per operation.
+
+    Args:
+        operations: additions in the sum.
+        parts: its distinct leaves, bounded.
+        kind: floating-point dtype of the sum.
+    """
+    largest = sum(max(-bounds(values[n]).lo, bounds(values[n]).hi) for n in parts)
+    return operations * largest * float(torch.finfo(kind).eps) / 2 * (1 + 2.0**-6)
+
+
+def _numbers(value: Value) -> list[float]:
+    assert isinstance(value, Finite)
+    return sorted({float(v) for row in value.vals for v in row.reshape(-1)})
+
+
+def _is_power_of_two(value: float) -> bool:
+    return abs(frexp(value)[0]) == 0.5
+
+
+def _same_sign(hard: fx.Node, soft: fx.Node, values: dict[fx.Node, Value]) -> bool:
+    """Proves c*h >= 0 and |c| <= 2^p |h| for every value of the one node that decides both."""
+    found = _nearest_entry(hard, soft, values)
+    if found is None:
+        return False
+    entry, region = found
+    if dtype(entry) is not torch.float32 or isinstance(values[entry], Finite):
+        return False
+    given = {n: values[n] for m in region for n in m.all_input_nodes if isinstance(values[n], Const)}
+    limit = 2.0 ** SIGNIFICAND[dtype(soft)]
+    whole = bounds(values[entry])
+    pieces = [(_key(whole.lo), _key(whole.hi))]
+    if whole.lo < 0 < whole.hi:
+        pieces = [(_key(whole.lo), -1), (0, 0), (1, _key(whole.hi))]
+    for _ in range(PIECES):
+        if not pieces:
+            return True
+        low, high = pieces.pop()
+        piece = infer_region(region, given | {entry: Range(_float(low), _float(high))})
+        if _holds(piece[hard], bounds(piece[soft]), limit):
+            continue
+        if low == high:
+            return False
+        middle = (low + high) // 2
+        pieces += [(low, middle), (middle + 1, high)]
+    return False
+
+
+def _holds(hard: Value, c: Range, limit: float) -> bool:
+    if not c.finite or not isinstance(hard, Finite | Const):
+        return False
+    rows = hard.vals if isinstance(hard, Finite) else (hard.tensor,)
+    for h in {float(v) for row in rows for v in row.reshape(-1)}:
+        if h > 0 and (c.lo < 0 or c.hi > limit * h):
+            return False
+        if h < 0 and (c.hi > 0 or c.lo < limit * h):
+            return False
+    return True
+
+
+def _nearest_entry(
+    hard: fx.Node, soft: fx.Node, values: dict[fx.Node, Value]
+) -> tuple[fx.Node, list[fx.Node]] | None:
+    """The last node on which both branches depend alone, through elementwise operations; and the nodes after it."""
+    order = {n: i for i, n in enumerate(hard.graph.nodes)}
+    frontier, region = {hard, soft}, set()
+    while len(frontier) > 1 or not region:
+        last = max(frontier, key=order.__getitem__)
+        if last.op != "call_function" or not is_pointwise(last):
+            return None
+        frontier.remove(last)
+        region.add(last)
+        frontier |= {n for n in last.all_input_nodes if not isinstance(values[n], Const)}
+        if not frontier:
+            return None
+    return next(iter(frontier)), sorted(region, key=order.__getitem__)
+
+
+def _key(value: float) -> int:
+    """Position of a float32 among all, so that neighbours differ by 1; 0 for both zeros."""
+    bits = struct.unpack("<i", struct.pack("<f", value))[0]
+    return bits if bits >= 0 else -(bits & 0x7FFFFFFF)
+
+
+def _float(key: int) -> float:
+    magnitude = struct.unpack("<f", struct.pack("<i", abs(key)))[0]
+    return magnitude if key >= 0 else -magnitude
