@@ -7,10 +7,8 @@ its UART on a socket, running).
 
 from __future__ import annotations
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from xnorc.boards import Board, Write
-from xnorc.resources import folder
+from xnorc.render.templates import render
 
 STEP = {  # [[init]] step -> C, on a 32-bit register
     "set": "{register} |= {value};",
@@ -48,15 +46,7 @@ def render_board(board: Board) -> dict[str, str]:
             "vectors": address(memory.flash.origin),
         }
     files = ["board.h", "linker.ld"] + (["board.resc", "run.resc"] if board.renode is not None else [])
-    templates = Environment(
-        loader=FileSystemLoader(folder("templates")),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,
-    )
-    return {file: templates.get_template(f"{file}.j2").render(facts) for file in files}
+    return {file: render(f"{file}.j2", **facts) for file in files}
 
 
 def step(write: Write) -> str:

@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A board file is read strictly: what is wrong is named by file and key, with what would be accepted."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from xnorc.boards import Board, Region, Write, all_boards, load, names, uart_ips
+from xnorc.errors import BoardError
+from xnorc.render.board import render_board
+
+GOOD = """
+name = "mine"
+title = "A board of mine"
+core = "cortex-m4"
+[memory]
+flash = { origin = 0x08000000, length = 0x10000 }
+ram = { origin = 0x20000000, length = 0x4000 }
+stack = 1024
+[clock]
+hz = 16_000_000
+[uart]
+ip = "stm32_usart"
+base = 0x40011000
+[[init]]
+address = 0x40023830
+set = 0x1
+[qemu]
+machine = "netduino2"
+"""
+
+ASKED = ("mps2_an385", "mps2_an386", "mps2_an500", "mps2_an505", "microbit", "stm32vldiscovery", "netduinoplus2")
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "mine.toml"
+    path.write_text(text)
+    return path
+
+
+def test_every_board_that_was_asked_for_is_there() -> None:
+    assert set(names()) >= {*ASKED, "stm32f4_discovery"}
+    assert all(load(name).qemu is not None for name in ASKED)
+    assert load("stm32f4_discovery").emulators == ("renode",)
+    assert [board.name for board in all_boards()] == list(names())
+
+
+def test_the_sizes_of_the_small_boards_are_those_of_their_data_sheets() -> None:
+    assert load("stm32vldiscovery").memory.ram == Region(0x20000000, 8 * 1024)
+    assert load("stm32vldiscovery").memory.flash == Region(0x08000000, 128 * 1024)
+    assert load("microbit").memory.ram.length == 16 * 1024
+    assert load("microbit").memory.flash.length == 256 * 1024
+
+
+def test_a_board_file_may_lie_anywhere_and_leave_out_what_is_optional(tmp_path: Path) -> None:
+    board = load(written(tmp_path, GOOD))
+    assert board == load(str(tmp_path / "mine.toml"))
+    assert (board.uart.baud, board.uart.hz, board.cflags, board.renode) == (115200, 16_000_000, (), None)
+    assert board.init == (Write(0x40023830, "set", 1),)
+    assert board.qemu is not None
+    assert board.qemu.hz == 16_000_000
+
+
+BROKEN = {
+    "core 9": (
+        'core = "cortex-m4"',
+        'core = "cortex-m44"',
+        r"core is 'cortex-m44'; did you mean cortex-m4\?.*cortex-m0plus",
+    ),
+    "missing": ("stack = 1024", "", r"memory\.stack is missing.*256\.\.16384"),
+    "misspelt": ("stack = 1024", "stak = 1024", r"memory\.stack is missing \(is memory\.stak meant for it\?\)"),
+    "unknown": ("[clock]", "[clock]\nmhz = 3", r"clock\.mhz is not a key of a board file; did you mean hz\?"),
+    "unknown top": (
+        'title = "A',
+        'tilte = "x"\ntitle = "A',
+        r"tilte is not a key of a board file; did you mean title\?",
+    ),
+    "uart": ('"stm32_usart"', '"stm32_uart"', r"uart\.ip is 'stm32_uart'; did you mean stm32_usart\?.*cmsdk"),
+    "text for number": ("hz = 16_000_000", 'hz = "fast"', r"clock\.hz is 'fast'"),
+    "true for number": ("hz = 16_000_000", "hz = true", r"clock\.hz is True"),
+    "stack 12": ("stack = 1024", "stack = 1020", r"memory\.stack is 1020.*multiple of 8"),
+    "huge": ("length = 0x4000 }", "length = 0xF0000000 }", r"memory\.ram\.length is 0xf0000000.*0xe0000000"),
+    "odd flash": ("origin = 0x08000000", "origin = 0x08000004", r"memory\.flash\.origin is 0x8000004.*multiple of 128"),
+    "overlap": ("origin = 0x20000000", "origin = 0x08000100", r"memory\.ram overlaps memory\.flash"),
+    "two steps": ("set = 0x1", "set = 0x1\nclear = 2", r"init\[0\]\.address comes with set and clear.*exactly one"),
+    "no step": ("set = 0x1", "", r"init\[0\]\.address comes with nothing to do"),
+    "bad step": ("set = 0x1", "set = 0x1\nmask = 3", r"init\[0\]\.mask is not a key"),
+    "odd step": ("address = 0x40023830", "address = 0x40023831", r"init\[0\]\.address is 0x40023831.*multiple of 4"),
+    "name": ('name = "mine"', 'name = "yours"', r'name is "yours".*"mine", the name of the file'),
+    "injected title": ('title = "A board', 'title = "A \\" board', r"title is"),
+    "machine": ('"netduino2"', '"netduino2 -S"', r"qemu\.machine is 'netduino2 -S'"),
+    "not toml": ("[memory]", "[memory", r"is not TOML"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_what_is_wrong_in_a_board_file_is_named_by_file_and_key(case: str, tmp_path: Path) -> None:
+    old, new, message = BROKEN[case]
+    assert GOOD.count(old) == 1
+    path = written(tmp_path, GOOD.replace(old, new))
+    with pytest.raises(BoardError, match=message) as caught:
+        load(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_an_unknown_name_gets_the_nearest_and_the_list() -> None:
+    with pytest.raises(BoardError, match=r"mps2_an368: is not a board; did you mean mps2_an38\d\?.*microbit.*TOML"):
+        load("mps2_an368")
+    with pytest.raises(BoardError, match=r"nowhere/b\.toml: there is no such board file"):
+        load("nowhere/b.toml")
+
+
+@pytest.mark.parametrize("board", all_boards(), ids=lambda b: b.name)
+def test_rendering_a_board_twice_gives_the_same_bytes_and_leaves_nothing_open(board: Board) -> None:
+    files = render_board(board)
+    assert files == render_board(board)
+    assert {"board.h", "linker.ld"} <= set(files)
+    assert ("run.resc" in files) == (board.renode is not None)
+    for text in files.values():
+        assert text.startswith(("// SPDX", "/* SPDX", "# SPDX"))
+        assert not re.search(r"\{\{|\{%|None|Region\(", text)
+
+
+def test_steps_become_register_writes_in_order(tmp_path: Path) -> None:
+    steps = "[[init]]\naddress = 0x40000000\nwrite = 7\n[[init]]\naddress = 0x40000004\nclear = 0x30\n"
+    steps += "[[init]]\naddress = 0x40000008\nwait = 2\n"
+    header = render_board(load(written(tmp_path, GOOD + steps)))["board.h"]
+    lines = [line.strip() for line in header.splitlines() if "volatile" in line]
+    assert lines == [
+        "(*(volatile uint32_t *)0x40023830u) |= 0x00000001u;",
+        "(*(volatile uint32_t *)0x40000000u) = 0x00000007u;",
+        "(*(volatile uint32_t *)0x40000004u) &= ~0x00000030u;",
+        "while (((*(volatile uint32_t *)0x40000008u) & 0x00000002u) != 0x00000002u) {}",
+    ]
+
+
+def test_ticks_become_instructions_on_an_emulator_and_cycles_on_a_board() -> None:
+    an386, netduino, discovery = load("mps2_an386"), load("netduinoplus2"), load("stm32f4_discovery")
+    assert an386.counts("qemu", 16) == 10  # 25 MHz: 1.6 ticks an instruction
+    assert netduino.counts("qemu", 10752) == 1000  # 168 MHz in QEMU: 10.752
+    assert discovery.counts("renode", 1234) == 1234
+    assert netduino.counts("serial", 1234) == 1234
+    assert [an386.count_unit(kind) for kind in ("qemu", "renode", "serial", "host")] == [
+        "instructions",
+        "instructions",
+        "cycles",
+        "",
+    ]
+
+
+def test_every_uart_driver_is_offered_but_not_the_hosts() -> None:
+    assert {"cmsdk", "nrf51_uart", "pl011", "stm32_usart"} <= set(uart_ips())
+    assert "host" not in uart_ips()
