@@ -30,7 +30,9 @@ STRANGERS = {
         name = "lm3s6965"
         title = "Stellaris LM3S6965 evaluation board"
         core = "cortex-m3"
-        memory = { flash = { origin = 0, length = 0x40000 }, ram = { origin = 0x20000000, length = 0x10000 }, stack = 1024 }
+        memory.flash = { origin = 0, length = 0x40000 }
+        memory.ram = { origin = 0x20000000, length = 0x10000 }
+        memory.stack = 1024
         clock = { hz = 12_500_000 }
         uart = { ip = "pl011", base = 0x4000C000 }
         init = [{ address = 0x400FE104, set = 1 }]
@@ -50,7 +52,9 @@ STRANGERS = {
         name = "mps3_an547"
         title = "Arm MPS3 AN547"
         core = "cortex-m55"
-        memory = { flash = { origin = 0, length = 0x80000 }, ram = { origin = 0x30000000, length = 0x80000 }, stack = 1024 }
+        memory.flash = { origin = 0, length = 0x80000 }
+        memory.ram = { origin = 0x30000000, length = 0x80000 }
+        memory.stack = 1024
         clock = { hz = 32_000_000 }
         uart = { ip = "cmsdk", base = 0x59303000 }
         qemu = { machine = "mps3-an547" }""",
