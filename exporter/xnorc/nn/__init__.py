@@ -1,21 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a user trains with: binarizers, binary layers, reference networks, recipes (needs torch)."""
+"""What a user trains with: binarizers, binary layers, reference networks, recipes (needs torch).
+
+Training itself is `xnorc.nn.train`, which needs Lightning and is imported only by who trains.
+"""
 
 from xnorc.nn.binarizer import Binarizer
 from xnorc.nn.binarizers import all_binarizers, make_binarizer
+from xnorc.nn.ends import IntConv2d, IntLinear, Stem
 from xnorc.nn.layers import BinaryConv2d, BinaryLinear
 from xnorc.nn.network import Network
 from xnorc.nn.networks import all_networks, make_network
+from xnorc.nn.rprelu import RPReLU
 from xnorc.nn.surrogates import Surrogate
+from xnorc.nn.weights import all_weight_binarizers, make_weight_binarizer
 
 __all__ = [
     "Binarizer",
     "BinaryConv2d",
     "BinaryLinear",
+    "IntConv2d",
+    "IntLinear",
     "Network",
+    "RPReLU",
+    "Stem",
     "Surrogate",
     "all_binarizers",
     "all_networks",
+    "all_weight_binarizers",
     "make_binarizer",
     "make_network",
+    "make_weight_binarizer",
 ]

@@ -20,21 +20,23 @@ class Binarizer(nn.Module):
     Attributes:
         name: what recipes and networks call it.
         spatial: True where it needs a map; after a flatten networks use plain `sign` instead, as the papers do.
-        at_zero: the value at m = 0: +1 for every binarizer of this package.
+        at_zero: the value at m = 0.
+        usual: the surrogate that the paper used.
 
     Args:
         channels: C of the input.
-        surrogate: name of the surrogate gradient, or a configured `Surrogate`.
+        surrogate: name of the surrogate gradient, or a configured `Surrogate`; "" for the usual one.
     """
 
     name: ClassVar[str]
     spatial: ClassVar[bool] = False
     at_zero: ClassVar[int] = +1
+    usual: ClassVar[str] = "bireal"
 
-    def __init__(self, channels: int, surrogate: str | Surrogate = "bireal") -> None:
+    def __init__(self, channels: int, surrogate: str | Surrogate = "") -> None:
         super().__init__()
         self.channels = channels
-        self.step = surrogate if isinstance(surrogate, Surrogate) else Surrogate(surrogate)
+        self.step = surrogate if isinstance(surrogate, Surrogate) else Surrogate(surrogate or self.usual)
 
     def follow(self, norm: nn.BatchNorm2d | nn.BatchNorm1d) -> None:
         """Networks call this with the batch norm just ahead; only a gamma-scaled `DeSign` listens."""

@@ -17,15 +17,16 @@ class WeightBinarizer(nn.Module):
 
     Args:
         out_ch: output channels.
-        surrogate: the gradient of the step; `identity` passes it inside [-1, 1] only.
+        surrogate: the gradient of the step; "" for the usual one (`identity` passes it inside [-1, 1] only).
     """
 
     name: ClassVar[str]
+    usual: ClassVar[str] = "identity"
 
-    def __init__(self, out_ch: int, surrogate: str | Surrogate = "identity") -> None:
+    def __init__(self, out_ch: int, surrogate: str | Surrogate = "") -> None:
         super().__init__()
         self.out_ch = out_ch
-        self.step = surrogate if isinstance(surrogate, Surrogate) else Surrogate(surrogate)
+        self.step = surrogate if isinstance(surrogate, Surrogate) else Surrogate(surrogate or self.usual)
 
     def forward(self, w: Tensor) -> Tensor:
         raise NotImplementedError

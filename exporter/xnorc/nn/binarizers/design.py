@@ -41,7 +41,7 @@ class DeSign(Binarizer):
     def __init__(
         self,
         channels: int,
-        surrogate: str | Surrogate = "bireal",
+        surrogate: str | Surrogate = "",
         *,
         tile: str | np.ndarray = "2x2v1",
         scaled: bool = False,

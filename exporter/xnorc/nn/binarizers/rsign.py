@@ -21,7 +21,7 @@ class RSign(Binarizer):
 
     name: ClassVar[str] = "rsign"
 
-    def __init__(self, channels: int, surrogate: str | Surrogate = "bireal") -> None:
+    def __init__(self, channels: int, surrogate: str | Surrogate = "") -> None:
         super().__init__(channels, surrogate)
         self.threshold = nn.Parameter(torch.zeros(channels))
 

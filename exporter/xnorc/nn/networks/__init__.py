@@ -21,4 +21,6 @@ def make_network(name: str, classes: int = 10, **options: Any) -> Network:
     Raises:
         XnorcError: no such network, or an option it or its binarizers do not have.
     """
-    return pick(all_networks(), name, "network")(classes, **options)
+    kind: Any = pick(all_networks(), name, "network")
+    made: Network = kind(classes, **options)
+    return made

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A dithered binary network for 8x8 digits that fits the smallest boards."""
+"""A network for 8x8 digits that fits the smallest boards."""
 
 from __future__ import annotations
 
@@ -7,49 +7,28 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
-from xnorc.nn.binarizers import make_binarizer
-from xnorc.nn.layers import BinaryConv2d, BinaryLinear
+from xnorc.nn.blocks import first, plain
+from xnorc.nn.ends import head
 from xnorc.nn.network import Network
 
 
 class Digits(Network):
-    """conv3x3 - conv3x3 - pool - conv3x3 - pool - linear, every weight +-1, every activation a bit.
+    """32C3 - 32C3 - MP2 - 64C3 - MP2 - FC: at width 1 every weight is +-1, 3.7 KiB of them; no map above 256 bytes.
 
-    Shape: x (N, 1, 8, 8), pixels / 255 -> logits (N, classes).  At width 1: 32, 32, 64 channels, 3.7 KiB of weights.
-
-    Args: as `Network`.
+    Shape: x (N, in_ch, 8, 8) -> (N, classes).  Args: see `Network`; `ends` is `sign` by default.
     """
 
     name: ClassVar[str] = "digits"
     sizes: ClassVar[tuple[int, ...]] = (8,)
+    ends: ClassVar[str] = "sign"
 
-    def __init__(
-        self,
-        classes: int = 10,
-        *,
-        in_ch: int = 1,
-        size: int = 8,
-        width: float = 1.0,
-        binarizer: str = "design",
-        weight: str = "sign",
-        **options: Any,
-    ) -> None:
-        super().__init__(in_ch, size)
-        first, second, third = (self.scaled(ch, width) for ch in (32, 32, 64))
-
-        def block(source: int, out_ch: int, pool: bool) -> nn.Sequential:
-            norm = nn.BatchNorm2d(out_ch)
-            binarize = make_binarizer(binarizer, out_ch, **options)
-            binarize.follow(norm)
-            conv = BinaryConv2d(source, out_ch, 3, pad=1, weight=weight)
-            return nn.Sequential(conv, *([nn.MaxPool2d(2)] if pool else []), norm, binarize)
-
+    def __init__(self, classes: int = 10, **choices: Any) -> None:
+        super().__init__(**choices)
+        one, two, three = (self.scaled(ch) for ch in (32, 32, 64))
         self.features = nn.Sequential(
-            block(in_ch, first, pool=False), block(first, second, pool=True), block(second, third, pool=True)
+            first(self, one, self._ends), plain(self, one, two, pool=True), plain(self, two, three, pool=True)
         )
-        self.head = nn.Sequential(
-            nn.Flatten(), BinaryLinear(third * (size // 4) ** 2, classes, weight=weight), nn.BatchNorm1d(classes)
-        )
+        self.head = nn.Sequential(nn.Flatten(), head(three * 4, classes, self._ends))
 
     def forward(self, x: Tensor) -> Tensor:
         logits: Tensor = self.head(self.features(x))

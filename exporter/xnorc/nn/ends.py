@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""First and last layers, whose inputs or outputs are not bits: int8, real or binary weights.
+
+int8 weights are trained as they will be stored: w = q * s[c], q an integer in -127..127, s[c] = max|w[c]| / 127,
+with the gradient passed straight through.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from xnorc.errors import XnorcError
+from xnorc.nn.layers import BinaryConv2d, BinaryLinear
+
+WEIGHTS = ("int8", "real", "sign")
+
+
+class _Int8(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, w: Tensor) -> Tensor:
+        scale = w.flatten(1).abs().amax(1).clamp_min(1e-8) / 127
+        scale = scale.reshape(-1, *([1] * (w.dim() - 1)))
+        return (w / scale).round().clamp(-127, 127) * scale
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Tensor:
+        return grads[0]
+
+
+def int8(w: Tensor) -> Tensor:
+    """w (out_ch, ...) rounded to 255 levels per output channel."""
+    out: Tensor = _Int8.apply(w)  # type: ignore[no-untyped-call]
+    return out
+
+
+class IntConv2d(nn.Conv2d):
+    """A convolution without bias whose weights are int8 times a scale per output channel."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.conv2d(x, int8(self.weight), None, self.stride, self.padding)
+
+
+class IntLinear(nn.Linear):
+    """A linear layer whose weights are int8 times a scale per output; the bias is real."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.linear(x, int8(self.weight), self.bias)
+
+
+class Stem(nn.Sequential):
+    """The first layer: convolution of pixels, then batch norm.
+
+    Shape: x (N, in_ch, H, W) -> (N, out_ch, H', W').
+
+    Args:
+        in_ch, out_ch: channels.
+        kernel, stride, pad: geometry; zero padding.
+        weight: `int8`; `real` as the papers' (the exporter rounds it to int8 and reports the difference); `sign`.
+    """
+
+    def __init__(
+        self, in_ch: int, out_ch: int, kernel: int = 3, *, stride: int = 1, pad: int = 1, weight: str = "int8"
+    ) -> None:
+        conv: nn.Module
+        if weight == "sign":
+            conv = BinaryConv2d(in_ch, out_ch, kernel, stride=stride, pad=pad)
+        else:
+            kind = _choose(weight, IntConv2d, nn.Conv2d)
+            conv = kind(in_ch, out_ch, kernel, stride, pad, bias=False)
+        super().__init__(conv, nn.BatchNorm2d(out_ch))
+
+
+def head(in_features: int, classes: int, weight: str = "int8") -> nn.Module:
+    """The last layer: (N, in_features) -> logits (N, classes).
+
+    `int8` or `real` weights with a bias, or `sign` weights followed by a batch norm (BinaryNet).
+    """
+    if weight == "sign":
+        return nn.Sequential(BinaryLinear(in_features, classes), nn.BatchNorm1d(classes))
+    linear: nn.Module = _choose(weight, IntLinear, nn.Linear)(in_features, classes)
+    return linear
+
+
+def _choose(weight: str, quantised: Any, real: Any) -> Any:
+    if weight not in WEIGHTS:
+        raise XnorcError("first or last layer", f"weights {weight!r}", f"one of {', '.join(WEIGHTS)}")
+    return quantised if weight == "int8" else real
