@@ -1,0 +1,255 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every kind of target opens as the same stream, says why it cannot, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from xnorc.boards import Board, load
+from xnorc.errors import BoardError, ToolError
+from xnorc.targets import open_target
+from xnorc.targets.qemu import open_qemu
+from xnorc.toolchain import build
+
+Need = Callable[..., None]
+ECHO = Path(__file__).parents[1] / "boards" / "echo.c"
+
+
+@pytest.fixture(scope="session")
+def echo(need: Need, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Board], Path]:
+    def elf(board: Board) -> Path:
+        need("arm-none-eabi-gcc", "qemu-system-arm")
+        return build(board, [ECHO], tmp_path_factory.mktemp(board.name)).elf
+
+    return elf
+
+
+Echo = Callable[[Board], Path]
+
+
+@pytest.mark.emulator
+def test_qemu_answers_and_is_gone_after_close(echo: Echo) -> None:
+    board = load("mps2_an386")
+    stream = open_qemu(board, echo(board))
+    assert stream.read(11) == b"mps2_an386\n"
+    pid = stream.process.pid
+    stream.close()
+    stream.close()
+    assert stream.process.returncode is not None
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+    with pytest.raises(ToolError, match="closed"):
+        stream.read(1)
+
+
+@pytest.mark.emulator
+def test_a_read_ends_with_what_there_is_when_the_time_is_over(echo: Echo) -> None:
+    board = load("mps2_an386")
+    with open_qemu(board, echo(board), timeout=0.2) as stream:
+        stream.read(11)
+        begin = time.monotonic()
+        stream.write(b"abc")
+        assert stream.read(10) == b"abc"
+        assert 0.15 < time.monotonic() - begin < 5
+        stream.timeout = 0
+        assert stream.read(1) == b""
+        assert stream.in_waiting == 0
+
+
+@pytest.mark.emulator
+def test_three_kilobytes_go_round_in_well_under_a_second(echo: Echo) -> None:
+    board = load("mps2_an386")
+    data = bytes(range(256)) * 12
+    with open_qemu(board, echo(board), timeout=10) as stream:
+        stream.read(11)
+        begin = time.monotonic()
+        stream.write(data)
+        assert stream.read(len(data)) == data
+        assert time.monotonic() - begin < 3  # 0.15 s on an idle machine
+
+
+@pytest.mark.emulator
+def test_a_core_that_locks_up_is_told_with_its_place(echo: Echo) -> None:
+    board = load("microbit")
+    less = (
+        "-global",
+        "nrf51-soc.sram-size=1024",
+    )  # the stack's top lies beyond: the first push faults, so does its handler
+    with (
+        open_qemu(board, echo(board), extra=less) as stream,
+        pytest.raises(ToolError, match=r"locked up at pc [0-9a-f]{8}"),
+    ):
+        stream.read(20)
+
+
+@pytest.mark.emulator
+def test_what_qemu_says_about_its_end_is_in_the_error(echo: Echo) -> None:
+    board = load("mps2_an386")
+    with (
+        open_qemu(board, echo(board), extra=("-cpu", "cortex-m99")) as stream,
+        pytest.raises(ToolError, match=r"qemu-system-arm: ended with status 1: .*cortex-m99"),
+    ):
+        stream.read(20)
+
+
+@pytest.mark.emulator
+def test_writing_to_a_dead_target_is_an_error_and_no_endless_wait(echo: Echo) -> None:
+    board = load("mps2_an386")
+    with open_qemu(board, echo(board)) as stream:
+        stream.process.kill()
+        with pytest.raises(ToolError, match="ended with status -9"):
+            stream.write(bytes(1 << 20))
+
+
+def test_a_target_that_cannot_be_opened_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    f4, an386 = load("stm32f4_discovery"), load("mps2_an386")
+    with pytest.raises(BoardError, match=r"stm32f4_discovery: has no \[qemu\] table"):
+        open_target("qemu", f4, tmp_path / "x.elf")
+    with pytest.raises(BoardError, match=r"mps2_an386: has no \[renode\] table"):
+        open_target("renode", an386, tmp_path / "x.elf")
+    with pytest.raises(ToolError, match=r"'hw' is none \(host, qemu, renode, serial\)"):
+        open_target("hw", an386)
+    with pytest.raises(ToolError, match="serial: needs a port"):
+        open_target("serial", an386)
+    with pytest.raises(ToolError, match="qemu: needs a program"):
+        open_target("qemu", an386)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ToolError, match=r"qemu-system-arm: is not on the PATH \(apt-get install qemu-system-arm\)"):
+        open_target("qemu", an386, tmp_path / "x.elf")
+    with pytest.raises(ToolError, match=r"renode: is not on the PATH \(Renode 1\.15\.3"):
+        open_target("renode", f4, tmp_path / "x.elf")
+
+
+@pytest.mark.emulator
+def test_a_missing_elf_file_is_named(need: Need, tmp_path: Path) -> None:
+    need("qemu-system-arm")
+    with pytest.raises(ToolError, match=r"there is no .*gone\.elf \(xnorc build\)"):
+        open_target("qemu", load("mps2_an386"), tmp_path / "gone.elf")
+
+
+# A serial port
+
+
+@pytest.fixture
+def echo_server() -> Iterator[int]:
+    """The port of a TCP server that sends back what it gets."""
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        try:
+            connection, _ = server.accept()
+        except OSError:
+            return
+        with connection:
+            while data := connection.recv(4096):
+                connection.sendall(data)
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    yield server.getsockname()[1]
+    server.close()
+    thread.join(5)
+
+
+def test_a_serial_port_may_be_a_url(echo_server: int) -> None:
+    stream = open_target("serial", load("mps2_an386"), port=f"socket://127.0.0.1:{echo_server}", timeout=5)
+    try:
+        stream.write(b"hello")
+        assert stream.read(5) == b"hello"
+    finally:
+        stream.close()
+
+
+def test_a_serial_port_may_be_a_device(need: Need) -> None:
+    pty = pytest.importorskip("pty", reason="no pseudo-terminals on this system")
+    tty = pytest.importorskip("tty")
+    ours, theirs = pty.openpty()
+    tty.setraw(theirs)
+    try:
+        stream = open_target("serial", load("stm32f4_discovery"), port=os.ttyname(theirs), baud=9600, timeout=5)
+        stream.write(b"\x00\xff\r\n\x03")
+        assert os.read(ours, 5) == b"\x00\xff\r\n\x03"
+        os.write(ours, b"\x11\x13\x00")
+        assert stream.read(3) == b"\x11\x13\x00"
+        stream.close()
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+@pytest.mark.parametrize("port", ["/dev/no-such-port", "socket://127.0.0.1:1", "nonsense://x", "rfc2217://127.0.0.1:1"])
+def test_a_port_that_cannot_be_opened_is_one_line_with_the_ports_there_are(port: str) -> None:
+    with pytest.raises(ToolError, match="cannot be opened") as caught:
+        open_target("serial", load("mps2_an386"), port=port, timeout=0.5)
+    assert str(caught.value).startswith(f"{port}: ")
+    assert "ports here: " in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+# Renode, played by a script that does what Renode does at its edges
+
+RENODE = f"""#!{sys.executable}
+import os, re, shutil, socket, sys, tempfile
+assert sys.argv[1:4] == ["--disable-xwt", "--console", "--plain"] and sys.argv[4] == "-e", sys.argv
+if "BROKEN" in os.environ:
+    sys.exit("There was an error executing command")
+elf, port, script = re.fullmatch(r"\\$elf=@(.+); \\$port=(\\d+); i @(.+)", sys.argv[5]).groups()
+for path in (elf, script):
+    assert os.path.isfile(path.replace("\\\\ ", " ")), path
+scratch = os.environ["TMPDIR"]
+assert os.path.basename(scratch).startswith("xnorc-") and not os.listdir(scratch)
+server = socket.create_server(("127.0.0.1", int(port)))
+connection, _ = server.accept()
+connection.sendall(scratch.encode() + b"\\n")
+while data := connection.recv(4096):
+    connection.sendall(data)
+"""
+
+
+@pytest.fixture
+def renode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a space in its name that holds firmware.elf and run.resc; `renode` is the script above."""
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    program = tools / "renode"
+    program.write_text(RENODE)
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("PATH", f"{tools}{os.pathsep}{os.environ['PATH']}")
+    folder = tmp_path / "a build"
+    folder.mkdir()
+    (folder / "firmware.elf").write_bytes(b"")
+    (folder / "run.resc").write_text("")
+    return folder
+
+
+def test_renode_gets_the_firmware_the_port_and_a_temporary_folder_of_its_own(renode: Path) -> None:
+    stream = open_target("renode", load("stm32f4_discovery"), renode / "firmware.elf", timeout=5)
+    scratch = b""
+    while not scratch.endswith(b"\n"):
+        scratch += stream.read(1)
+    assert Path(scratch.decode().strip()).is_dir()
+    stream.write(b"ping")
+    assert stream.read(4) == b"ping"
+    stream.close()
+    assert not Path(scratch.decode().strip()).exists()
+
+
+def test_a_renode_that_dies_at_start_is_told_with_its_words(renode: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BROKEN", "1")
+    with pytest.raises(ToolError, match=r"renode: ended with status 1: There was an error executing command"):
+        open_target("renode", load("stm32f4_discovery"), renode / "firmware.elf")
+
+
+def test_renode_without_its_script_is_refused(renode: Path) -> None:
+    (renode / "run.resc").unlink()
+    with pytest.raises(ToolError, match=r"there is no .*run\.resc \(xnorc build\)"):
+        open_target("renode", load("stm32f4_discovery"), renode / "firmware.elf")
