@@ -7,21 +7,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from fake_device import build_fake
 
-from xnorc.resources import folder
 from xnorc.targets.host import HostStream
-from xnorc.toolchain import build_host
-
-HERE = Path(__file__).parent
-APP = ("main.c", "link.c", "session.c", "frame.c", "reply.c", "crc32.c")
-
-
-def build_fake(out: Path, sanitize: bool = True, **defines: int) -> Path:
-    firmware = folder("firmware")
-    sources = [*(firmware / "app" / name for name in APP), firmware / "kernels" / "argmax.c"]
-    sources += [firmware / "port" / "host.c", HERE / "device" / "fake_model.c"]
-    includes = [HERE / "device", firmware / "include", firmware / "port", firmware / "app"]
-    return build_host(sources, includes, defines, out, sanitize=sanitize)
 
 
 @pytest.fixture(scope="session")

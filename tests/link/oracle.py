@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """docs/contracts.md section 4 as a device in Python, slow and obvious: payload in, payload out.
 
-It runs the fake program in numpy and knows nothing of bytes on the wire.  Ticks, which no oracle can foretell, are 0 in it.
+It runs the fake program in numpy and knows nothing of bytes on the wire.  Ticks, which nobody can foretell, are 0.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Raw bytes into the application: damaged frames get their error code, nothing breaks it, and it answers the next HELLO."""
+"""Raw bytes into the application: damaged frames get their error code, nothing breaks it."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import struct
+import time
 import zlib
 
 import fake
@@ -158,9 +159,12 @@ def test_reading_tensors_changes_neither_totals_nor_layer_ticks(wire: Numbered) 
 
 def test_layers_start_where_asked_and_add_up_to_the_run(wire: Numbered) -> None:
     assert wire.refusal(6, b"\0\0") == (9, 3)
+    started = time.monotonic_ns()
     ran = run_image(wire, bytes(360))
+    took = time.monotonic_ns() - started
     first, count, *ticks = struct.unpack("<HHIII", wire.request(6, b"\0\0").body)
     assert (first, count, sum(ticks)) == (0, 3, struct.unpack_from("<HHI", ran.body)[2])
+    assert 0 < sum(ticks) < took  # the host's clock ticks in nanoseconds
     assert struct.unpack("<HHI", wire.request(6, b"\2\0").body) == (2, 1, ticks[2])
     assert struct.unpack("<HH", wire.request(6, b"\3\0").body) == (3, 0)
     assert wire.refusal(6, b"\4\0") == (7, 3)

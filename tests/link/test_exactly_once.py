@@ -31,7 +31,7 @@ def test_a_bad_line_changes_no_result_and_no_total(device: Path, rate: float, co
     assert np.array_equal(run.logits, program.run(x))
     assert np.array_equal(run.labels, program.predict(x))
     assert (line.mishaps > 0) == (rate > 0)
-    assert (run.repeats > 0) == (rate >= 0.05) or rate == 0.01
+    assert run.repeats > 0 or rate <= 0.01
 
 
 def test_tensors_read_over_a_bad_line_are_the_programs(device: Path) -> None:

@@ -46,7 +46,7 @@ class Wire:
 
 
 class LossyStream:
-    """A stream whose line drops, damages, cuts, repeats, delays and reorders frames in both directions, as the dice fall.
+    """A stream whose line drops, damages, cuts, repeats and reorders frames in both directions as the dice fall.
 
     `rate` is the chance of each mishap per frame; `memory` old frames may come again at any later time.
     """

@@ -72,7 +72,6 @@ class Client:
         info = self._exchange.ask(Hello(number), Info.parse)
         if info.protocol != VERSION:
             raise LinkError(self.name, *other_version(info.protocol))
-        self._expect(info.session == number, info)
         self.info = info
         return info
 

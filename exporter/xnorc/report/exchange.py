@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from xnorc.errors import LinkError, ToolError
 from xnorc.report.frames import Decoder, encode
-from xnorc.report.protocol import ERROR_TYPE, REPEAT, REPLY_BIT, VERSION, BadReply, Message, Refusal, Request
+from xnorc.report.protocol import ERROR_TYPE, REPEAT, REPLY_BIT, VERSION, BadReply, Hello, Message, Refusal, Request
 from xnorc.targets.stream import Stream
 
 POLL = 0.02  # s; how long one read of the stream may wait
@@ -79,7 +79,7 @@ class Exchange:
         wait = self.first_wait if known is None else max(self.first_wait / 4, 4 * known)
         while (now := time.monotonic()) - started < self.patience:
             self._guard(lambda: self._stream.write(frame))
-            reply = self._await_reply(request.type, min(now + wait, started + self.patience))
+            reply = self._await_reply(request, min(now + wait, started + self.patience))
             if reply is not None:
                 took = time.monotonic() - started
                 self._fastest[request.type] = min(self._fastest.get(request.type, took), took)
@@ -88,7 +88,7 @@ class Exchange:
             self.repeats += 1
         raise self._silence()
 
-    def _await_reply(self, kind: int, until: float) -> bytes | None:
+    def _await_reply(self, request: Request, until: float) -> bytes | None:
         """The reply's body; None if it has not come by `until`, or soon after a complaint of a damaged frame."""
         while (now := time.monotonic()) < until:
             for message in self._receive():
@@ -96,11 +96,25 @@ class Exchange:
                     refusal = Refusal.parse(message.body)
                     if refusal.code in REPEAT:
                         until = min(until, now + SETTLE)
-                    elif message.seq == self._seq:
+                    elif self._is_ours(message, request, refusal):
                         raise self._refused(refusal)
-                elif message.version == VERSION and message.type == kind | REPLY_BIT and message.seq == self._seq:
+                elif message.version == VERSION and self._is_ours(message, request):
                     return message.body
         return None
+
+    def _is_ours(self, message: Message, request: Request, refusal: Refusal | None = None) -> bool:
+        """Whether a message answers `request`, and not one before it or one of an earlier host.
+
+        An earlier host's numbers may equal ours until the reply to our HELLO, with our session number, has come.  A
+        sound HELLO can be refused for nothing but its version.
+        """
+        if message.seq != self._seq:
+            return False
+        if refusal is not None:
+            return refusal.request == request.type and (refusal.code == 4 or not isinstance(request, Hello))
+        if message.type != request.type | REPLY_BIT:
+            return False
+        return not isinstance(request, Hello) or message.body.startswith(request.body())
 
     def _receive(self) -> list[Message]:
         stream = self._stream

@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Builds the application of firmware/app around device/fake_model.c, which has no kernels, for this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from xnorc.resources import folder
+from xnorc.toolchain import build_host
+
+HERE = Path(__file__).parent
+APP = ("main.c", "link.c", "session.c", "frame.c", "reply.c", "crc32.c")
+
+
+def build_fake(out: Path, sanitize: bool = True, **defines: int) -> Path:
+    firmware = folder("firmware")
+    sources = [*(firmware / "app" / name for name in APP), firmware / "kernels" / "argmax.c"]
+    sources += [firmware / "port" / "host.c", HERE / "device" / "fake_model.c"]
+    includes = [HERE / "device", firmware / "include", firmware / "port", firmware / "app"]
+    return build_host(sources, includes, defines, out, sanitize=sanitize)
