@@ -41,12 +41,15 @@ class Lowered:
         bits: the binarize points and where their bits lie.
         sources: the float nodes that integers stand for, and where.
         report: one row for each layer.
+        captured, options: what it was made of.
     """
 
     program: Program
     bits: tuple[Bits, ...]
     sources: tuple[Source, ...]
     report: tuple[dict[str, Any], ...]
+    captured: Captured
+    options: Options
 
 
 def lower(captured: Captured, options: Options, name: str) -> Lowered:
@@ -67,4 +70,5 @@ def lower(captured: Captured, options: Options, name: str) -> Lowered:
     for tidy in PASSES:
         program = tidy(program)
         program.verify()
-    return Lowered(program, tuple(lowering.bits.values()), tuple(lowering.sources.values()), tuple(lowering.report))
+    bits, sources = tuple(lowering.bits.values()), tuple(lowering.sources.values())
+    return Lowered(program, bits, sources, tuple(lowering.report), captured, options)

@@ -62,5 +62,6 @@ def images_to_float(x: np.ndarray, example: torch.Tensor, options: Options) -> t
     """uint8 (N, h, w, ch) -> what the model sees, (N, C, H, W) or (N, features), in the example's dtype."""
     real = preprocess(torch.from_numpy(np.ascontiguousarray(x)), options).to(example.dtype)
     if example.ndim == 4:
-        return real.permute(0, 3, 1, 2).contiguous()
-    return real.reshape(len(x), -1)
+        real = real.permute(0, 3, 1, 2)
+    # A copy into fresh memory: with one channel a permuted tensor passes for contiguous, yet sends convolutions channels-last.
+    return torch.empty(len(x), *example.shape[1:], dtype=real.dtype).copy_(real.reshape(len(x), *example.shape[1:]))

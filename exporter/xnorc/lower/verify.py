@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How far the integer program is from PyTorch, tensor by tensor, on the user's own images.
+
+*Free-running*: each side computes on its own values, so a difference carries on.  *Teacher-forced*: a node of the program is
+given what PyTorch computed for its inputs, so only differences that arise in that node count.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import fx, nn
+
+from xnorc.capture import Finite, run
+from xnorc.errors import DataError
+from xnorc.lower import Lowered, Options
+from xnorc.lower.inputs import images_to_float
+from xnorc.lower.source import Source
+from xnorc.lower.state import Bits
+from xnorc.program import Kind, Node
+
+
+@dataclass(frozen=True)
+class Row:
+    """One tensor that stands for a value of the float model.
+
+    Attributes:
+        layer: module path; tensor: name in the program; kind: its kind.
+        elements: compared, over all images.
+        free, forced: bits that differ, free-running and teacher-forced; for streams, elements off by more than one unit.
+        free_error, forced_error: for streams and sums, root mean square difference over the root mean square of the float
+            values; None for bits.
+    """
+
+    layer: str
+    tensor: str
+    kind: str
+    elements: int
+    free: int
+    forced: int
+    free_error: float | None = None
+    forced_error: float | None = None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All rows, and the ends of both networks.
+
+    Attributes:
+        images: number of images.
+        same_labels: images given the same label by both.
+        float_correct, integer_correct: correct labels, None where the truth was not given.
+        correlation: of all logits, integer against float.
+    """
+
+    rows: tuple[Row, ...]
+    images: int
+    same_labels: int
+    correlation: float
+    float_correct: int | None
+    integer_correct: int | None
+
+    @property
+    def differing_bits(self) -> int:
+        """Bits that differ, free-running, over all binary tensors."""
+        return sum(r.free for r in self.rows if r.kind == "bit")
+
+    def document(self) -> dict[str, Any]:
+        """The same as JSON-able data."""
+        return asdict(self)
+
+
+def compare(lowered: Lowered, x: np.ndarray, y: np.ndarray | None = None) -> Comparison:
+    """Run both on uint8 images x (N, h, w, ch) and labels y (N,).
+
+    Raises:
+        DataError: x is no batch of the program's images.
+    """
+    if x.dtype != np.uint8 or x.shape[1:] != lowered.program.input.shape or not len(x):
+        raise DataError("x", f"{x.dtype} {x.shape}", f"uint8 (N, {', '.join(map(str, lowered.program.input.shape))})")
+    watch = _Watch(lowered)
+    logits = np.concatenate([watch.image(x[i : i + 1]) for i in range(len(x))])
+    ours = lowered.program.run(x)
+    labels, our_labels = logits.argmax(1), ours.argmax(1)
+    return Comparison(
+        rows=watch.rows(),
+        images=len(x),
+        same_labels=int((labels == our_labels).sum()),
+        correlation=_correlation(logits, ours.astype(np.float64)),
+        float_correct=None if y is None else int((labels == y).sum()),
+        integer_correct=None if y is None else int((our_labels == y).sum()),
+    )
+
+
+def _correlation(a: np.ndarray, b: np.ndarray) -> float:
+    a, b = a - a.mean(), b - b.mean()
+    norm = float(np.sqrt((a * a).sum() * (b * b).sum()))
+    return float((a * b).sum()) / norm if norm else 1.0
+
+
+class _Watch:
+    """Counts, image by image."""
+
+    def __init__(self, lowered: Lowered) -> None:
+        self.lowered, self.program = lowered, lowered.program
+        known = self.program.tensors
+        self.made = {n.output.name: n for n in self.program.nodes}
+        self.stands: dict[str, Bits | Source] = {b.tensor.name: b for b in lowered.bits if b.tensor.name in known}
+        self.stands |= {s.tensor.name: s for s in lowered.sources if s.tensor.name in known and s.tensor.name not in self.stands}
+        self.counts = {name: np.zeros(3, np.int64) for name in self.stands if name in self.made}
+        self.squares = {name: np.zeros(3) for name in self.counts}
+
+    def image(self, x: np.ndarray) -> np.ndarray:
+        """Count one image (1, h, w, ch); returns the float logits (1, classes)."""
+        captured = self.lowered.captured
+        real = images_to_float(x, captured.example, self.lowered.options)
+        nodes = {s.node for s in self.stands.values()} | {captured.logits}
+        floats = run(captured.graph, {captured.input: real}, nodes)
+        free = self.program.trace(x)
+        teacher = {name: self._from_float(name, floats, free) for name in self.stands}
+        for name in self.counts:
+            node = self.made[name]
+            inputs = [teacher.get(i, (free[i], None))[0] for i in node.inputs]
+            self._count(node, teacher[name], free[name], node.run(*inputs))
+        return floats[captured.logits].reshape(1, -1).double().numpy()
+
+    def _from_float(
+        self, name: str, floats: dict[fx.Node, Any], free: dict[str, np.ndarray]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """PyTorch's value of a tensor: as the program's integers (1, h, w, ch), and bool (elements,) of what it covers."""
+        stands = self.stands[name]
+        value = floats[stands.node].reshape(-1).double()
+        out = free[name].reshape(-1).copy()
+        covered = np.zeros(out.size, bool)
+        covered[stands.at] = True
+        if isinstance(stands, Bits):
+            out[stands.at] = _bits(stands, value, self.lowered)
+        else:
+            q = np.rint((value.numpy() - stands.offset) / np.where(stands.scale == 0, 1, stands.scale))
+            low, high = stands.tensor.kind.range
+            out[stands.at] = np.clip(q, low, high).astype(out.dtype)
+        return out.reshape(free[name].shape), covered
+
+    def _count(self, node: Node, teacher: tuple[np.ndarray, np.ndarray], free: np.ndarray, forced: np.ndarray) -> None:
+        wanted, covered = teacher[0].reshape(-1)[teacher[1]].astype(np.int64), teacher[1]
+        slack = 0 if node.output.kind is Kind.BIT else 1
+        count, square = self.counts[node.output.name], self.squares[node.output.name]
+        count[0] += covered.sum()
+        square[0] += (wanted.astype(np.float64) ** 2).sum()
+        for k, ours in enumerate((free, forced), start=1):
+            difference = np.abs(ours.reshape(-1)[covered].astype(np.int64) - wanted)
+            count[k] += (difference > slack).sum()
+            square[k] += (difference.astype(np.float64) ** 2).sum()
+
+    def rows(self) -> tuple[Row, ...]:
+        """One row a tensor, in program order."""
+        rows = []
+        for name, (elements, free, forced) in self.counts.items():
+            node = self.made[name]
+            bits = node.output.kind is Kind.BIT
+            energy, *errors = np.sqrt(self.squares[name])
+            relative = [None if bits else float(e / energy) if energy else 0.0 for e in errors]
+            rows.append(Row(node.name, name, node.output.kind.value, int(elements), int(free), int(forced), *relative))
+        order = {n.output.name: i for i, n in enumerate(self.program.nodes)}
+        return tuple(sorted(rows, key=lambda r: order[r.tensor]))
+
+
+def _bits(stands: Bits, value: torch.Tensor, lowered: Lowered) -> np.ndarray:
+    table = lowered.captured.values[stands.node]
+    assert isinstance(table, Finite)
+    out = np.zeros(value.numel(), np.uint8)
+    shape = tuple(stands.node.meta["val"].shape)
+    for row, bit in enumerate(stands.bit_of_row):
+        if bit is None and lowered.options.tie is not None:
+            bit = int(lowered.options.tie > 0)
+        code = table.codes[row].double().expand(shape).reshape(-1)
+        out[(value == code).numpy()] = bit or 0
+    return out
+
+
+def verify(
+    module: nn.Module, example_input: torch.Tensor, x: np.ndarray, y: np.ndarray | None = None, options: Options | None = None
+) -> Comparison:
+    """Export in memory and compare with PyTorch on the user's images; see `compare`."""
+    from xnorc.lower.export import lower_module
+
+    return compare(lower_module(module, example_input, options or Options()), x, y)
