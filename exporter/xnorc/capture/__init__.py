@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from xnorc.capture.captured import BinarizePoint, Captured
 from xnorc.capture.execute import run, run_logits
-from xnorc.capture.network import capture
+from xnorc.capture.factory import load_factory
+from xnorc.capture.network import capture, capture_pt2
 from xnorc.capture.source import module_path, op_name, where
 from xnorc.capture.values import Const, Finite, Range, Value, bounds, collapse
 from xnorc.capture.weights import Kind, Weights, classify
@@ -23,8 +24,10 @@ __all__ = [
     "Weights",
     "bounds",
     "capture",
+    "capture_pt2",
     "classify",
     "collapse",
+    "load_factory",
     "module_path",
     "op_name",
     "run",

@@ -3,17 +3,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 from torch import fx, nn
 
+from xnorc.capture.archive import load_program
 from xnorc.capture.captured import BinarizePoint, Captured
+from xnorc.capture.edit import dtype, shape
 from xnorc.capture.infer import dots, infer, is_known, shapes
 from xnorc.capture.infer.pointwise import packet
 from xnorc.capture.passes import normalise
+from xnorc.capture.passes.refuse_effects import refuse_effects
 from xnorc.capture.passes.work import Work
 from xnorc.capture.patches import patched
 from xnorc.capture.source import op_name, where
-from xnorc.capture.trace import compare, export_program, pick_output, run_eager, to_graph
+from xnorc.capture.trace import compare, decompose, export_program, pick_output, run_eager, to_graph
 from xnorc.capture.values import Const, Finite, Range, Value
 from xnorc.errors import CaptureError
 
@@ -50,13 +55,53 @@ def capture(
     module.eval()
     try:
         with patched():
-            eager = pick_output(run_eager(module, example_input), output, name)
+            eager = pick_output(run_eager(module, example_input), output, name).clone()
             gm = to_graph(export_program(module, example_input), output)
+            refuse_effects(Work(gm, Range(-INPUT_BOUND, INPUT_BOUND)))
             compare(gm, example_input, eager, name)
+            for other in (example_input, another(example_input)):  # a model with a memory, or one traced for one image
+                again = pick_output(run_eager(module, other), output, name)
+                compare(gm, other, again, name)
     finally:
         for part, flag in training.items():
             part.training = flag
     return finish(gm, example_input, tie=tie, image=image)
+
+
+def capture_pt2(
+    path: str | Path,
+    example_input: torch.Tensor | None = None,
+    *,
+    tie: int | None = None,
+    image: Range | None = None,
+    output: int | None = None,
+) -> Captured:
+    """Captures the network in a `.pt2` archive of `torch.export.save`; nothing in the file can run code.
+
+    Args:
+        path: the archive.
+        example_input: by default the archive's own sample input.
+        tie, image, output: as in `capture`.
+
+    Raises:
+        CaptureError: the file is no plain archive, or its program is no fixed function of one image.
+    """
+    program, sample = load_program(path)
+    example = example_input if example_input is not None else sample
+    if example is None:
+        raise CaptureError(str(path), "holds no sample input", "pass an example input")
+    gm = to_graph(decompose(program, str(path)), output)
+    source = next(n for n in gm.graph.nodes if n.op == "placeholder")
+    if shape(source) != tuple(example.shape) or dtype(source) is not example.dtype:
+        raise CaptureError(str(path), f"takes {shape(source)} of {dtype(source)}, the example is {tuple(example.shape)} "
+                           f"of {example.dtype}", "an example of the exported shape and dtype")
+    refuse_effects(Work(gm, Range(-INPUT_BOUND, INPUT_BOUND)))
+    return finish(gm, example, tie=tie, image=image)
+
+
+def another(example: torch.Tensor) -> torch.Tensor:
+    """A second input from the same values: the example, mirrored and moved by one."""
+    return example.flip(-1).roll(1, -1) if example.ndim > 1 else example.flip(0)
 
 
 def finish(gm: fx.GraphModule, example: torch.Tensor, *, tie: int | None, image: Range | None) -> Captured:

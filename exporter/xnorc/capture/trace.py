@@ -32,7 +32,7 @@ def run_eager(module: nn.Module, example: torch.Tensor) -> Any:
         with torch.no_grad():
             return module(example.clone())
     except Exception as error:
-        raise CaptureError(_user_line(error) or type(module).__name__, f"the model itself fails: {_one_line(error)}",
+        raise CaptureError(user_line(error) or type(module).__name__, f"the model itself fails: {one_line(error)}",
                            f"example input of shape {tuple(example.shape)}, {example.dtype}") from error
 
 
@@ -64,11 +64,36 @@ def export_program(module: nn.Module, example: torch.Tensor) -> ExportedProgram:
             with torch.no_grad(), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 program = torch.export.export(module, (example,), strict=strict)
+                _refuse_fakes(program)
                 return program.run_decompositions({})
+        except CaptureError:
+            raise
         except Exception as error:
             first = first or error
     assert first is not None
-    raise CaptureError(_user_line(first) or type(module).__name__, *_explain(first)) from first
+    raise CaptureError(user_line(first) or type(module).__name__, *_explain(first)) from first
+
+
+def decompose(program: ExportedProgram, name: str) -> ExportedProgram:
+    """An exported program, decomposed with the empty table.
+
+    Raises:
+        CaptureError: torch cannot decompose it.
+    """
+    try:
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return program.run_decompositions({})
+    except Exception as error:
+        raise CaptureError(name, *_explain(error)) from error
+
+
+def _refuse_fakes(program: ExportedProgram) -> None:
+    """A tensor that was born while tracing has no values; decomposing such a program kills the interpreter."""
+    for name, held in program.constants.items():
+        if isinstance(held, torch._subclasses.FakeTensor):
+            raise CaptureError(name, "is a tensor made while tracing, not a constant of the model",
+                               "assign tensors in __init__, not through .data in forward")
 
 
 def to_graph(program: ExportedProgram, output: int | None = None) -> fx.GraphModule:
@@ -166,12 +191,12 @@ def _chosen(program: ExportedProgram, node: fx.Node, output: int | None) -> fx.N
     raise CaptureError("forward", f"returns {len(kept)} tensors", "name the logits with output=<index>")
 
 
-def _one_line(error: BaseException) -> str:
+def one_line(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
 
 
-def _user_line(error: BaseException) -> str:
+def user_line(error: BaseException) -> str:
     """file:line `source` of the innermost frame of a traceback that is neither torch's nor ours."""
     place, trace = "", error.__traceback__
     while trace is not None:
@@ -189,7 +214,7 @@ def _explain(error: Exception) -> tuple[str, str]:
     if "autocast" in text:
         return "runs under an autocast that is left open", "export outside autocast"
     if "DataDependent" in text or "data-dependent" in text or "Unsupported" in text:
-        return f"control flow depends on data ({_one_line(error)})", "torch.where instead of a Python branch on a tensor"
+        return f"control flow depends on data ({one_line(error)})", "torch.where instead of a Python branch on a tensor"
     if "fake tensor" in text.lower():
-        return f"a tensor is stored while tracing ({_one_line(error)})", "assign tensors in __init__"
-    return f"torch.export cannot trace it ({_one_line(error)})", "plain tensor operations in forward"
+        return f"a tensor is stored while tracing ({one_line(error)})", "assign tensors in __init__"
+    return f"torch.export cannot trace it ({one_line(error)})", "plain tensor operations in forward"
