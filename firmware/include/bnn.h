@@ -106,6 +106,36 @@ typedef struct {
 
 void bnn_bconv2d_ref(const bnn_bconv2d_t *node, const uint32_t *in, void *out);
 
+// Output by output over a gathered window, carry-save popcount.  in_ch / groups is in_ch or a multiple of 32.
+// scratch: kh * kw * BNN_WORDS(in_ch / groups) words.
+void bnn_bconv2d_words(const bnn_bconv2d_t *node, const uint32_t *in, void *out, void *scratch);
+
+// The fast form for maps (bconv2d_lookup.c says how it counts): weights bit-sliced over 32 output channels, thresholds as
+// the initial content of the counters.  groups is 1.
+typedef struct {
+    const uint32_t *weights; // (BNN_WORDS(out_ch), kh, kw, in_ch): bit c is the sign of output channel 32 g + c
+    const uint32_t *bias;    // (classes of rows, n_cols, BNN_WORDS(out_ch), planes): counters before the first tap
+    const uint8_t *rows;     // (out_h) class of each output row
+    const uint8_t *cols;     // (out_w) class of each output column
+    const int32_t *base;     // (classes of rows, n_cols) dot of an empty counter; NULL where bias holds thresholds
+    bnn_thresholds_t thresholds; // for BIT output that bias cannot express (thr2); thr is NULL otherwise
+    const uint32_t *flip;        // (BNN_WORDS(out_ch)) for BIT output by bias
+    bnn_window_t window;
+    uint16_t n_cols;
+    uint16_t h, w, in_ch;
+    uint16_t out_h, out_w, out_ch;
+    uint16_t strip;   // output rows done at a time
+    uint16_t in_rows; // input rows that a strip reads, at most
+    uint16_t chunk;   // taps whose tables are in RAM at a time, 1..kh * kw
+    uint8_t planes;   // bits of a counter, 6..24
+    uint8_t out_kind; // BIT, I16, I32
+} bnn_bconv2d_lookup_t;
+
+// scratch, in words: chunk * (128 * BNN_WORDS(in_ch) + 2) for tables, (in_rows * w + 1) * (4 * BNN_WORDS(in_ch) + 1) for
+// indices, (out_w * kw + strip * kh + 1) / 2 for places, and strip * out_w * planes for counters unless chunk is
+// kh * kw.
+void bnn_bconv2d_lookup(const bnn_bconv2d_lookup_t *node, const uint32_t *in, void *out, void *scratch);
+
 // ---- bmaxpool2d: OR of the window's bits, AND in flipped channels; taps outside the image are skipped ---------------
 typedef struct {
     const uint32_t *flip; // (BNN_WORDS(ch)), tail bits 0

@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Binary convolution by looking up the first full adder instead of computing it.  32 output channels sit in the lanes
+// of a word, so a counter of 32 sums is a stack of words ("planes"), and adding costs full adders on words.
+//
+// Mismatches x_i = W_i ^ a_i are counted, W_i a word of 32 channels' weights for input i, a_i one activation bit spread
+// over the lanes.  Taking inputs two at a time with a running parity z,
+//     x_2k + x_2k+1 + z = (z ^ x_2k ^ x_2k+1) + 2 maj(z, x_2k, x_2k+1),
+// the new z is linear: (prefix XOR of W) ^ (prefix XOR of a).  It is never computed; only the carry of weight 2 is
+// needed, and that is one of 8 words fixed by the weights, chosen by three neighbouring bits of the activations' prefix
+// parity P: b0 = P[2k-1], b1 = P[2k], b2 = P[2k+1].  With Z the weights' prefix parity before the pair, A and B its two
+// weights, q = A ^ B and v = Z ^ A, entry i = b0 + 2 b1 + 4 b2 of the pair's table is
+//     E0 = A ^ (q & v)    E4 = A ^ (v & ~q)    E7 = A ^ (q & ~v)    E6 = A ^ (q | v)    E[i ^ 5] = ~E[i].
+// (i ^ 5 inverts z and both inputs, hence the majority.)  After the last pair the parity itself counts once: Z or ~Z.
+//
+// Tables are built in RAM from the weights, once per strip of output rows, and are used for every pixel.  The indices
+// depend on the input alone: per pixel one byte a pair, ready to be added to a table's address.
+//
+// Counters start at 2^B - (M + 1) where the bit is "mismatches <= M": plane B then says the opposite, and there is no
+// comparison.  Taps outside the image count as bits 0; what they add is constant per channel and place, and bias
+// (BNN_PAD_SKIP) has it taken off.  Which instructions run depends on shapes alone, never on data.
+#include "bnn_bits.h"
+
+#define LEVELS 24      // planes at most
+#define SLOT 8u        // table words of one pair
+#define BLOCK 128u     // table words of 32 inputs: 16 pairs
+#define HALF 64u       // table words of 8 pairs: the bytes of an index reach 252
+
+// gcc's first scheduling pass lengthens live ranges until everything spills.
+#if defined(__GNUC__) && !defined(__clang__)
+#define TIGHT __attribute__((optimize("no-schedule-insns")))
+#else
+#define TIGHT
+#endif
+
+// Counters while taps are being added: planes, and one word of weight 2^level that waits for a second at each level.
+typedef struct {
+    uint32_t plane[LEVELS];
+    uint32_t wait[LEVELS];
+    uint32_t waiting; // bit set of levels
+} counter_t;
+
+// *sum + b + c -> *sum, and the carry.  With u = sum ^ b the carry is sum where u = 0 and c where u = 1.
+static inline uint32_t full_add(uint32_t *sum, uint32_t b, uint32_t c) {
+    const uint32_t u = *sum ^ b, s = u ^ c;
+    const uint32_t carry = (*sum & ~u) | (u & ~s);
+    *sum = s;
+    return carry;
+}
+
+// Index bytes of 32 channels: byte L = 4 j + b belongs to pair k = 4 b + j (the indices of four pairs fall out of one
+// shift) and holds 32 (L % 8) + 4 index.  `odd` is all ones where the channels before have an odd number of ones, so
+// that all of P is inverted; returns it for the next.
+static inline uint32_t index_word(uint32_t bits, uint32_t odd, uint32_t *indices) {
+    uint32_t p = bits;
+    p ^= p << 1;
+    p ^= p << 2;
+    p ^= p << 4;
+    p ^= p << 8;
+    p ^= (p << 16) ^ odd;
+    indices[0] = (((p << 3) | (odd & 4u)) & 0x1C1C1C1Cu) + 0x60402000u;
+    indices[1] = ((p << 1) & 0x1C1C1C1Cu) + 0xE0C0A080u;
+    indices[2] = ((p >> 1) & 0x1C1C1C1Cu) + 0x60402000u;
+    indices[3] = ((p >> 3) & 0x1C1C1C1Cu) + 0xE0C0A080u;
+    return 0u - (p >> 31);
+}
+
+// Index words of one pixel: 4 per input word, then 0 or 4 for the parity of all.
+static void index_pixel(const uint32_t *pixel, uint32_t words, uint32_t *indices) {
+    uint32_t odd = 0;
+    for (uint32_t k = 0; k < words; k++, indices += 4) odd = index_word(pixel[k], odd, indices);
+    indices[0] = odd & 4u;
+}
+
+// The same for a tap outside the image, whose channels are all `bit`.
+static void index_pad(uint32_t bit, uint32_t in_ch, uint32_t *indices) {
+    uint32_t odd = 0;
+    for (uint32_t first = 0; first < in_ch; first += 32, indices += 4) {
+        const uint32_t count = in_ch - first < 32u ? in_ch - first : 32u;
+        odd = index_word(bit ? 0xFFFFFFFFu >> (32u - count) : 0u, odd, indices);
+    }
+    indices[0] = odd & 4u;
+}
+
+// Tables of one tap: 16 pairs per 32 inputs, then the two parity words.
+static void build_table(const uint32_t *weights, uint32_t in_ch, uint32_t *table) {
+    uint32_t z = 0;
+    for (uint32_t first = 0; first < in_ch; first += 32, table += BLOCK) {
+        for (uint32_t k = 0; k < 16; k++) {
+            const uint32_t i = first + 2 * k;
+            const uint32_t a = i < in_ch ? weights[i] : 0u, b = i + 1 < in_ch ? weights[i + 1] : 0u;
+            const uint32_t q = a ^ b, v = z ^ a;
+            uint32_t *entry = table + (4u * (k % 4u) + k / 4u) * SLOT;
+            const uint32_t e0 = a ^ (q & v), e4 = a ^ (v & ~q), e7 = a ^ (q & ~v), e6 = a ^ (q | v);
+            entry[0] = e0;
+            entry[1] = ~e4;
+            entry[2] = ~e7;
+            entry[3] = ~e6;
+            entry[4] = e4;
+            entry[5] = ~e0;
+            entry[6] = e6;
+            entry[7] = e7;
+            z ^= q;
+        }
+    }
+    table[0] = z;
+    table[1] = ~z;
+}
+
+// A word of weight 2^level joins the counters: two that wait at a level become one plane sum and one carry.
+static inline void push(counter_t *count, uint32_t level, uint32_t word) {
+    while (count->waiting >> level & 1u) {
+        count->waiting ^= 1u << level;
+        word = full_add(&count->plane[level], count->wait[level], word);
+        level++;
+    }
+    count->wait[level] = word;
+    count->waiting |= 1u << level;
+}
+
+// Words that still wait join their planes.
+static void settle(counter_t *count, uint32_t planes) {
+    uint32_t carry = 0;
+    for (uint32_t level = 0; level < planes; level++) {
+        const uint32_t word = count->waiting >> level & 1u ? count->wait[level] : 0u;
+        carry = full_add(&count->plane[level], word, carry);
+    }
+}
+
+static inline uint32_t look(const uint32_t *table, const uint8_t *index) {
+    return *(const uint32_t *)(const void *)((const uint8_t *)table + *index);
+}
+
+// Adds the mismatches of one tap: 16 lookups of weight 2 per 32 inputs, added in a tree whose planes 1..4 stay in
+// registers; a carry of weight 32 per block and the parity of weight 1 go on by push().
+TIGHT static void count_tap(counter_t *count, const uint32_t *table, const uint32_t *indices, uint32_t words) {
+    uint32_t p1 = count->plane[1], p2 = count->plane[2], p3 = count->plane[3], p4 = count->plane[4];
+    const uint8_t *s = (const uint8_t *)indices;
+    do {
+        uint32_t half[2];
+        for (uint32_t i = 0; i < 2; i++, s += 8, table += HALF) {
+            const uint32_t a = full_add(&p1, look(table, s + 0), look(table, s + 1));
+            const uint32_t b = full_add(&p1, look(table, s + 2), look(table, s + 3));
+            const uint32_t e = full_add(&p2, a, b);
+            const uint32_t c = full_add(&p1, look(table, s + 4), look(table, s + 5));
+            const uint32_t d = full_add(&p1, look(table, s + 6), look(table, s + 7));
+            const uint32_t f = full_add(&p2, c, d);
+            half[i] = full_add(&p3, e, f);
+        }
+        push(count, 5, full_add(&p4, half[0], half[1]));
+    } while (--words);
+    count->plane[1] = p1;
+    count->plane[2] = p2;
+    count->plane[3] = p3;
+    count->plane[4] = p4;
+    push(count, 0, look(table, s));
+}
+
+// Lanes 4 q .. 4 q + 3 of the counters as four int32.  A nibble of a plane is spread over four bytes by one product.
+static void unslice(const uint32_t *plane, uint32_t planes, uint32_t q, int32_t *lanes) {
+    uint32_t part[3] = {0, 0, 0}; // bits 0..7, 8..15 and 16..23 of the four counts, a byte each
+    for (uint32_t b = 0; b < planes; b++) {
+        const uint32_t nibble = plane[b] >> (4u * q) & 15u;
+        part[b / 8u] |= (nibble * 0x00204081u & 0x01010101u) << (b % 8u);
+    }
+    for (uint32_t i = 0; i < 4; i++) {
+        const uint32_t byte = 8u * i;
+        lanes[i] = (int32_t)((part[0] >> byte & 255u) | (part[1] >> byte & 255u) << 8 | (part[2] >> byte & 255u) << 16);
+    }
+}
+
+// The output word or numbers of group g at (y, x) from its finished planes.
+static void emit(const bnn_bconv2d_lookup_t *node, const uint32_t *plane, uint32_t g, uint32_t y, uint32_t x, void *out) {
+    const size_t pixel = (size_t)y * node->out_w + x;
+    if (node->base == NULL) {
+        ((uint32_t *)out)[pixel * BNN_WORDS(node->out_ch) + g] = ~plane[node->planes - 1] ^ node->flip[g];
+        return;
+    }
+    const int32_t base = node->base[(size_t)node->rows[y] * node->n_cols + node->cols[x]];
+    const bnn_thresholds_t *thr = &node->thresholds;
+    const size_t at = thr->thr == NULL ? 0 : bnn_class(thr, y, x, node->out_ch);
+    uint32_t bits = 0;
+    for (uint32_t o = 32u * g; o < node->out_ch && o < 32u * g + 32u; o += 4) {
+        int32_t lanes[4];
+        unslice(plane, node->planes, o % 32u / 4u, lanes);
+        for (uint32_t i = 0; i < 4 && o + i < node->out_ch; i++) {
+            const int32_t dot = base - 2 * lanes[i];
+            if (thr->thr == NULL) {
+                bnn_store(out, pixel * node->out_ch + o + i, node->out_kind, dot);
+            } else {
+                bits |= bnn_passes(thr, at + o + i, dot) << ((o + i) % 32u);
+            }
+        }
+    }
+    if (thr->thr != NULL) ((uint32_t *)out)[pixel * BNN_WORDS(node->out_ch) + g] = bits ^ thr->flip[g];
+}
+
+// What one call works with; all of it lies in the scratch.
+typedef struct {
+    uint32_t *tables;  // (chunk, BNN_WORDS(in_ch) * BLOCK + 2)
+    uint32_t *indices; // (in_rows * w + 1, index words of a pixel); the last pixel is a tap outside the image
+    uint32_t *saved;   // (strip * out_w, planes) counters between chunks
+    int16_t *col;      // (out_w, kw) input column, or -1 outside
+    int16_t *row;      // (strip, kh) input row from the strip's first on, or -1 outside
+    uint32_t words;    // BNN_WORDS(in_ch)
+    uint32_t each;     // index words of a pixel
+} work_t;
+
+static work_t divide(const bnn_bconv2d_lookup_t *node, void *scratch) {
+    work_t work = {.words = BNN_WORDS(node->in_ch)};
+    work.each = 4u * work.words + 1u;
+    work.tables = scratch;
+    work.indices = work.tables + node->chunk * (work.words * BLOCK + 2u);
+    work.col = (int16_t *)(void *)(work.indices + ((size_t)node->in_rows * node->w + 1u) * work.each);
+    work.row = work.col + (size_t)node->out_w * node->window.kw;
+    const size_t places = (size_t)node->out_w * node->window.kw + (size_t)node->strip * node->window.kh;
+    work.saved = (uint32_t *)(void *)work.col + (places + 1u) / 2u;
+    return work;
+}
+
+// Places of the strip's taps and indices of the rows that it reads, first..first + in_rows - 1 at most.
+static void prepare_strip(const bnn_bconv2d_lookup_t *node, const work_t *work, const uint32_t *in, uint32_t y0, uint32_t y1) {
+    const bnn_window_t *win = &node->window;
+    int32_t first = node->h, last = -1;
+    for (uint32_t y = y0; y < y1; y++) {
+        for (uint32_t ky = 0; ky < win->kh; ky++) {
+            const int32_t row = bnn_tap_row(win, y, ky, node->h);
+            if (row >= 0 && row < first) first = row;
+            if (row > last) last = row;
+        }
+    }
+    for (uint32_t y = y0; y < y1; y++) {
+        for (uint32_t ky = 0; ky < win->kh; ky++) {
+            const int32_t row = bnn_tap_row(win, y, ky, node->h);
+            work->row[(y - y0) * win->kh + ky] = (int16_t)(row < 0 ? -1 : row - first);
+        }
+    }
+    if (last < 0) return;
+    const uint32_t *pixel = in + (size_t)first * node->w * work->words;
+    uint32_t *indices = work->indices;
+    for (uint32_t i = (uint32_t)(last - first + 1) * node->w; i > 0; i--, pixel += work->words, indices += work->each) {
+        index_pixel(pixel, work->words, indices);
+    }
+}
+
+// Adds taps first..last - 1 of group g to every counter of the strip; the last chunk gives the output.
+static void run_chunk(const bnn_bconv2d_lookup_t *node, const work_t *work, uint32_t g, uint32_t first, uint32_t last,
+                      uint32_t y0, uint32_t y1, void *out) {
+    const uint32_t kw = node->window.kw, taps = (uint32_t)node->window.kh * kw;
+    const uint32_t table_words = work->words * BLOCK + 2u;
+    const uint32_t *outside = work->indices + (size_t)node->in_rows * node->w * work->each;
+    uint32_t *saved = work->saved;
+    for (uint32_t y = y0; y < y1; y++) {
+        const size_t row_class = (size_t)node->rows[y] * node->n_cols;
+        for (uint32_t x = 0; x < node->out_w; x++, saved += node->planes) {
+            counter_t count;
+            const uint32_t *start = saved;
+            if (first == 0) {
+                start = node->bias + ((row_class + node->cols[x]) * BNN_WORDS(node->out_ch) + g) * node->planes;
+            }
+            for (uint32_t b = 0; b < node->planes; b++) count.plane[b] = start[b];
+            count.waiting = 0;
+            uint32_t ky = first / kw, kx = first % kw;
+            const uint32_t *table = work->tables;
+            for (uint32_t tap = first; tap < last; tap++, table += table_words) {
+                const int32_t row = work->row[(y - y0) * node->window.kh + ky], col = work->col[x * kw + kx];
+                const int inside = row >= 0 && col >= 0;
+                const size_t pixel = (size_t)(uint32_t)row * node->w + (uint32_t)col;
+                count_tap(&count, table, inside ? work->indices + pixel * work->each : outside, work->words);
+                if (++kx == kw) kx = 0, ky++;
+            }
+            settle(&count, node->planes);
+            if (last == taps) {
+                emit(node, count.plane, g, y, x, out);
+            } else {
+                for (uint32_t b = 0; b < node->planes; b++) saved[b] = count.plane[b];
+            }
+        }
+    }
+}
+
+void bnn_bconv2d_lookup(const bnn_bconv2d_lookup_t *node, const uint32_t *in, void *out, void *scratch) {
+    const bnn_window_t *win = &node->window;
+    const work_t work = divide(node, scratch);
+    const uint32_t taps = (uint32_t)win->kh * win->kw;
+    const uint32_t fill = win->pad_mode == BNN_PAD_CONSTANT && win->pad_value;
+    index_pad(fill, node->in_ch, work.indices + (size_t)node->in_rows * node->w * work.each);
+    for (uint32_t x = 0; x < node->out_w; x++) {
+        for (uint32_t kx = 0; kx < win->kw; kx++) {
+            const int32_t col = bnn_tap_col(win, x, kx, node->w);
+            work.col[x * win->kw + kx] = (int16_t)(col < 0 ? -1 : col);
+        }
+    }
+    for (uint32_t y0 = 0; y0 < node->out_h; y0 += node->strip) {
+        const uint32_t y1 = y0 + node->strip < node->out_h ? y0 + node->strip : node->out_h;
+        prepare_strip(node, &work, in, y0, y1);
+        for (uint32_t g = 0; g < BNN_WORDS(node->out_ch); g++) {
+            for (uint32_t first = 0; first < taps; first += node->chunk) {
+                const uint32_t last = first + node->chunk < taps ? first + node->chunk : taps;
+                for (uint32_t tap = first; tap < last; tap++) {
+                    build_table(node->weights + ((size_t)g * taps + tap) * node->in_ch, node->in_ch,
+                                work.tables + (tap - first) * (work.words * BLOCK + 2u));
+                }
+                run_chunk(node, &work, g, first, last, y0, y1, out);
+            }
+        }
+    }
+}
