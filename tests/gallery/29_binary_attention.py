@@ -4,7 +4,8 @@
 """Style: vision-transformer people: tokens, heads, einsum and matmul; batch norm instead of layer norm.
 
 Idioms: products of two activations (scores of binary queries and keys, {0, 1} attention times +-1 values), binary linears on (N, T, d) tokens, row-centred weights times mean(|w|), heads by
-view/permute, BN1d over tokens, residual stream with RPReLU, boolean attention (scores >= learned threshold per head), learned position embedding, mean over tokens.
+view/permute, BN1d over tokens, residual stream with RPReLU, boolean attention (scores >= learned threshold per head), convolutional tokenizer (real),
+learned position embedding, mean over tokens.
 """
 
 from pathlib import Path
@@ -110,7 +111,10 @@ class Mlp(nn.Module):
 class BinaryViT(nn.Module):
     def __init__(self, d=48, heads=3, depth=2):
         super().__init__()
-        self.patch = nn.Conv2d(1, d, 4, stride=4)
+        self.patch = nn.Sequential(
+            nn.Conv2d(1, 16, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(16), nn.ReLU(),
+            nn.Conv2d(16, d, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(d),
+        )
         self.pos = nn.Parameter(torch.randn(1, 16, d) * 0.2)
         self.blocks = nn.ModuleList(nn.ModuleList([Attention(d, heads), Mlp(d)]) for _ in range(depth))
         self.norm = nn.BatchNorm1d(d)
