@@ -154,9 +154,10 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
     if not path.is_file():
         raise DataError(str(path), "no such file")
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise ValueError("a single array")
+        archive = np.load(path, allow_pickle=False)
+        if not isinstance(archive, np.lib.npyio.NpzFile):
+            raise ValueError("a single array")
+        with archive:
             return {key: archive[key] for key in archive.files}
     except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(str(path), f"not a readable .npz file: {error}") from None
@@ -242,7 +243,7 @@ def cifar100(path: Path | None) -> DataSet:
 
 
 def image_folder(path: Path, size: int = 32) -> DataSet:
-    """train/ and test/ below `path`, one folder a class, any images: RGB, scaled to fill and cropped to size x size.
+    """train/ and test/ below `path`, one folder a class, any images: the middle square of each in RGB, scaled to size.
 
     Raises:
         DataError: a folder is missing or empty, train and test differ in classes, or an image cannot be read.
@@ -323,7 +324,7 @@ def _read_image(file: Path, size: int) -> np.ndarray:
         raise DataError(str(file), f"cannot be read: {error}") from None
     edge = min(rgb.size)
     left, top = (rgb.width - edge) // 2, (rgb.height - edge) // 2
-    return np.asarray(rgb.resize((size, size), box=(left, top, left + edge, top + edge)))
+    return np.asarray(rgb.crop((left, top, left + edge, top + edge)).resize((size, size)))
 
 
 def _pillow() -> ModuleType:

@@ -70,15 +70,17 @@ def as_floats(x: Tensor, mean: Tensor | None, std: Tensor | None) -> Tensor:
     return out if mean is None or std is None else (out - mean) / std
 
 
-def augment(x: Tensor, flip: bool, crop: int) -> Tensor:
-    """uint8 (B, C, H, W): each image mirrored with probability 1/2, then cropped after `crop` zeros on each side."""
+def augment(x: Tensor, flip: bool, crop: int, random: torch.Generator) -> Tensor:
+    """uint8 (B, C, H, W): each image mirrored with probability 1/2, then cropped after `crop` zeros on each side.
+
+    `random` lives on the device of x."""
     b, _, h, w = x.shape
     if flip:
-        x = torch.where(torch.rand(b, 1, 1, 1, device=x.device) < 0.5, x.flip(3), x)
+        x = torch.where(torch.rand(b, 1, 1, 1, device=x.device, generator=random) < 0.5, x.flip(3), x)
     if not crop:
         return x
     padded = functional.pad(x, (crop,) * 4)
-    top, left = (torch.randint(2 * crop + 1, (b, 1), device=x.device) for _ in range(2))
+    top, left = (torch.randint(2 * crop + 1, (b, 1), device=x.device, generator=random) for _ in range(2))
     rows = (top + torch.arange(h, device=x.device))[:, None, :, None]  # (B, 1, h, 1)
     cols = (left + torch.arange(w, device=x.device))[:, None, None, :]
     image = torch.arange(b, device=x.device)[:, None, None, None]

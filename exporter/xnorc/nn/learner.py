@@ -61,13 +61,14 @@ class Learner(lightning.LightningModule):
         return float(torch.stack(self._losses).mean()) if self._losses else math.nan
 
     def on_train_epoch_start(self) -> None:
-        torch.manual_seed((self.seed * 10_007 + self.current_epoch) * 101 + self.global_rank)  # augmentation
         set_progress(self.network, self.current_epoch / self.stage.epochs)
         self._losses.clear()
 
     def training_step(self, batch: tuple[Tensor, Tensor], index: int) -> Tensor:
         x, y = batch
-        x = augment(x, self.stage.flip, self.stage.crop)
+        # From (seed, step, rank) alone, so that a resumed training augments as an uninterrupted one would.
+        mark = (self.seed * 1_000_003 + self.global_step) * 1009 + self.global_rank
+        x = augment(x, self.stage.flip, self.stage.crop, torch.Generator(x.device).manual_seed(mark))
         logits = self(x)
         loss = self.loss(logits, y, x) if self.stage.distil else self.label_loss(logits, y)
         self._losses.append(loss.detach())

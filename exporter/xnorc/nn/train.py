@@ -15,6 +15,7 @@ from typing import Any
 import lightning
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.utilities import rank_zero_only
 from torch import nn
 
 from xnorc.data import DataSet, digits
@@ -85,7 +86,8 @@ def train(
     asked = load_recipe(recipe) if isinstance(recipe, str) else recipe
     asked = replace(asked, network={**asked.network, **network})
     parts = out / "unfinished"
-    _prepare(out, parts, f"# seed {seed}, data {data.name}\n{to_toml(asked)}", resume)
+    if _is_first():
+        _prepare(out, parts, f"# seed {seed}, data {data.name}\n{to_toml(asked)}", resume)
     shape, classes = data.train.shape, data.train.n_classes
     run = _Run(data, out / "log.jsonl", parts, seed, progress, report, machine or Machine())
     with _deterministic():
@@ -110,7 +112,7 @@ def train(
         "torch": torch.__version__,
         "threads": torch.get_num_threads(),
     }
-    if run.is_first:
+    if _is_first():
         checkpoint.save(out, trained, asked, about)
         shutil.rmtree(parts)
     return Trained(out, trained.cpu().eval(), accuracy)
@@ -119,6 +121,11 @@ def train(
 def train_digits(out: Path, *, seed: int = 0, progress: bool = True, report: Report | None = None) -> Trained:
     """The demo network: the recipe `digits` on the embedded digits, under a minute on two processor cores."""
     return train("digits", digits(), out, seed=seed, progress=progress, report=report)
+
+
+def _is_first() -> bool:
+    """Whether this process writes the files: under DDP, one of several does."""
+    return getattr(rank_zero_only, "rank", 0) == 0
 
 
 def _prepare(out: Path, parts: Path, asked: str, resume: bool) -> None:
@@ -145,7 +152,6 @@ class _Run:
     progress: bool
     report: Report | None
     machine: Machine
-    is_first: bool = True  # this process writes the files (rank zero under DDP)
 
     def stages(self, what: str, network: nn.Module, stages: tuple[Stage, ...], teacher: nn.Module | None) -> float:
         """Train `network` through `stages`, skipping finished ones; the last accuracy."""
@@ -159,7 +165,7 @@ class _Run:
                 accuracy = held["accuracy"]
                 continue
             accuracy = self.stage(phase, number, network, stage, teacher)
-            if self.is_first:
+            if _is_first():
                 torch.save({"network": network.state_dict(), "accuracy": accuracy}, done)
         return accuracy
 
@@ -190,7 +196,6 @@ class _Run:
             ckpt_path=found if found.is_file() else None,
             weights_only=True,
         )
-        self.is_first = trainer.is_global_zero
         if trainer.interrupted:
             raise KeyboardInterrupt
         return learner.accuracy

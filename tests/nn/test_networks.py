@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reference networks: published sizes, every binarizer in every network trains a step, options reach their place."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from xnorc.errors import XnorcError
+from xnorc.nn import IntConv2d, IntLinear, all_binarizers, all_networks, make_network
+from xnorc.nn.layers import BinaryConv2d, BinaryLinear, clip_latent
+from xnorc.nn.surrogates import Surrogate
+
+NETWORKS = sorted(all_networks())
+SHAPES = [(name, size) for name in NETWORKS for size in all_networks()[name].sizes]
+
+# Binary weights at width 1, RGB 32x32 (digits: 8x8 grey), 10 classes: DeSign's notebook counts 14.04 M parameters with
+# batch norms, FINN's CNV 1,542,848 weights, SD-BNN's and ReActNet's networks 558, 32.6, 1341 and 3449 KiB.
+PUBLISHED = {
+    "binarynet_vgg": 14_022_016,
+    "finn_cnv": 1_542_848,
+    "vgg_small": 558 * 8192,
+    "resnet20": 267_264,
+    "resnet18": 1341 * 8192,
+    "reactnet": 28_253_184,
+    "digits": 30_496,
+    "compact": 129_024,
+}
+
+
+def binary_weights(model: nn.Module) -> int:
+    return sum(m.weight.numel() for m in model.modules() if isinstance(m, BinaryConv2d | BinaryLinear))
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_binary_weights_count_as_published(name: str) -> None:
+    size = max(all_networks()[name].sizes)
+    with torch.device("meta"):
+        assert binary_weights(make_network(name, in_ch=3 if size == 32 else 1, size=size)) == PUBLISHED[name]
+
+
+@pytest.mark.parametrize("binarizer", sorted(all_binarizers()))
+@pytest.mark.parametrize(("name", "size"), SHAPES)
+def test_every_binarizer_trains_a_step_in_every_network(name: str, size: int, binarizer: str) -> None:
+    torch.manual_seed(0)
+    model = make_network(name, 4, in_ch=1, size=size, width=0.0625, binarizer=binarizer)
+    before = {key: value.clone() for key, value in model.named_parameters()}
+    optimiser = torch.optim.Adam(model.parameters(), 1e-2)
+    x, y = torch.rand(4, 1, size, size), torch.arange(4)
+    loss = functional.cross_entropy(model(x), y)
+    loss.backward()
+    optimiser.step()
+    clip_latent(model)
+    assert torch.isfinite(loss)
+    for key, parameter in model.named_parameters():
+        assert torch.isfinite(parameter).all(), key
+        assert not key.endswith(("conv.weight", "conv3.weight")) or not torch.equal(parameter, before[key]), key
+    model.eval()
+    assert torch.isfinite(model(x[:1])).all()
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_convolutions_between_binarizers_see_nothing_but_bits(name: str) -> None:
+    size = all_networks()[name].sizes[-1]
+    model = make_network(name, 4, in_ch=1, size=size, width=0.0625, binarizer="design").eval()
+    ends = {id(m) for m in model.modules() if isinstance(m, IntConv2d | IntLinear)}
+    seen: list[set[float]] = []
+    for module in model.modules():
+        if isinstance(module, BinaryConv2d | BinaryLinear):
+            module.register_forward_pre_hook(lambda _, args: seen.append(set(args[0].unique().tolist())))
+    model(torch.rand(2, 1, size, size))
+    inner = seen[0 if ends else 1 :]  # a first layer with +-1 weights sees pixels
+    assert inner
+    assert all(values <= {-1.0, 1.0} for values in inner)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_real_twin_has_no_binary_part(name: str) -> None:
+    model = make_network(name, 4, in_ch=1, size=all_networks()[name].sizes[0], width=0.0625, real=True)
+    kinds = {type(m).__name__ for m in model.modules()}
+    allowed = {"BinaryLinear", "SignWeight", "Surrogate"} if model.ends == "sign" else set()  # a binary head stays
+    assert not kinds & ({"BinaryConv2d", "BinaryLinear", "SignWeight", "Surrogate", "Sign"} - allowed)
+
+
+def test_choices_reach_every_layer() -> None:
+    model = make_network("vgg_small", width=0.0625, binarizer="asd", weight="wsd", ede_start=0.1, pad_mode="minus")
+    steps = [m for m in model.modules() if isinstance(m, Surrogate)]
+    assert {(s.name, s.span) for s in steps} == {("ede", (0.1, 10.0))}
+    convs = [m for m in model.modules() if isinstance(m, BinaryConv2d)]
+    assert {(m.pad_mode, type(m.binarize).__name__) for m in convs} == {("minus", "WSDWeight")}
+
+
+def test_gamma_scaled_tiles_work_in_residual_networks() -> None:
+    model = make_network("resnet20", width=0.25, binarizer="design", scaled=True)
+    assert model(torch.rand(2, 3, 32, 32)).shape == (2, 10)
+
+
+@pytest.mark.parametrize("shortcut", ["slice", "pool", "conv"])
+def test_resnet18_takes_every_shortcut(shortcut: str) -> None:
+    assert make_network("resnet18", width=0.0625, shortcut=shortcut)(torch.rand(2, 3, 32, 32)).shape == (2, 10)
+
+
+def test_what_cannot_be_is_refused() -> None:
+    with pytest.raises(XnorcError, match="network finn_cnv: images of 64x64 \\(28x28 or 32x32\\)"):
+        make_network("finn_cnv", size=64)
+    with pytest.raises(XnorcError, match="there is none called 'lenet'"):
+        make_network("lenet")
+    with pytest.raises(XnorcError, match="binarizer rsign: it has no option 'depth'"):
+        make_network("resnet20", binarizer="rsign", depth=3)
+    with pytest.raises(XnorcError, match="activation 'gelu'"):
+        make_network("resnet20", activation="gelu")

@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Training is deterministic and resumable, follows its recipe, and leaves files that give the network back."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional
+
+from xnorc.data import DataSet, digits
+from xnorc.errors import XnorcError
+from xnorc.nn import checkpoint, make_network
+from xnorc.nn.batches import EpochOrder, as_floats, augment
+from xnorc.nn.learner import Learner, learning_rate
+from xnorc.nn.progress import Epoch
+from xnorc.nn.recipe import Recipe, Stage, load_recipe, parse_recipe, recipe_names, to_toml
+from xnorc.nn.train import train
+
+
+@pytest.fixture(scope="module")
+def few() -> DataSet:
+    """200 digits to train on and 50 held out."""
+    everything = digits()
+    return replace(everything, train=everything.train.take(slice(200)), test=everything.test.take(slice(50)))
+
+
+def small(**stage: object) -> Recipe:
+    stages = (Stage(**{"epochs": 3, "batch": 32, "lr": 5e-3, "crop": 1} | stage),)  # type: ignore[arg-type]
+    return Recipe(name="small", network={"name": "digits", "width": 0.25, "binarizer": "design"}, stages=stages)
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    held: dict[str, torch.Tensor] = torch.load(folder / "model.pt", weights_only=True)
+    return held
+
+
+def same(a: Path, b: Path) -> bool:
+    first, second = weights(a), weights(b)
+    return first.keys() == second.keys() and all(torch.equal(first[key], second[key]) for key in first)
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(few: DataSet, tmp_path: Path) -> None:
+    for name, seed in (("a", 3), ("b", 3), ("c", 4)):
+        train(small(), few, tmp_path / name, seed=seed, progress=False)
+    assert same(tmp_path / "a", tmp_path / "b")
+    assert not same(tmp_path / "a", tmp_path / "c")
+
+
+def test_an_interrupted_training_resumes_to_the_same_weights(few: DataSet, tmp_path: Path) -> None:
+    two = replace(small(), stages=small(real_weights=True).stages + small(epochs=4).stages)
+    train(two, few, tmp_path / "whole", progress=False)
+
+    class Killed(Exception):
+        pass
+
+    for stop in (("stage 1", 2), ("stage 2", 3)):
+
+        def kill(epoch: Epoch, stop: tuple[str, int] = stop) -> None:
+            if (epoch.phase, epoch.epoch) == stop:
+                raise Killed
+
+        with pytest.raises(Killed):
+            train(two, few, tmp_path / "cut", progress=False, report=kill, resume=True)
+        with pytest.raises(XnorcError, match="no finished training"):
+            checkpoint.load(tmp_path / "cut")
+    train(two, few, tmp_path / "cut", progress=False, resume=True)
+    assert same(tmp_path / "whole", tmp_path / "cut")
+    logs = [checkpoint.read_log(tmp_path / name) for name in ("whole", "cut")]
+    keys = ("phase", "epoch", "loss", "accuracy")
+    assert [[e[k] for k in keys] for e in logs[0]] == [[e[k] for k in keys] for e in logs[1]]
+    assert [(e["phase"], e["epoch"]) for e in logs[0]] == [("stage 1", i) for i in (1, 2, 3)] + [
+        ("stage 2", i) for i in (1, 2, 3, 4)
+    ]
+
+
+def test_another_training_is_not_resumed(few: DataSet, tmp_path: Path) -> None:
+    def kill(epoch: Epoch) -> None:
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        train(small(), few, tmp_path, progress=False, report=kill)
+    with pytest.raises(XnorcError, match="another recipe, seed or data set"):
+        train(small(), few, tmp_path, seed=1, progress=False, resume=True)
+
+
+def test_the_folder_gives_the_network_back(few: DataSet, tmp_path: Path) -> None:
+    trained = train(small(), few, tmp_path, progress=False, binarizer="rsign")
+    loaded = checkpoint.load(tmp_path)
+    x = torch.from_numpy(few.test.floats())
+    assert torch.equal(loaded(x), trained.network(x))
+    assert torch.equal(torch.export.load(tmp_path / "model.pt2").module()(x[:1]), loaded(x[:1]))
+    right = (loaded(x).argmax(1).numpy() == few.test.y).mean()
+    run = json.loads((tmp_path / "run.json").read_text())
+    assert right == trained.accuracy == run["accuracy"] == checkpoint.read_log(tmp_path)[-1]["accuracy"]
+    assert load_recipe(str(tmp_path / "recipe.toml")).network["binarizer"] == "rsign"
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(
+        ["log.jsonl", "model.pt", "model.pt2", "recipe.toml", "run.json"]
+    )
+
+
+def test_a_teacher_is_trained_first_and_teaches(few: DataSet, tmp_path: Path) -> None:
+    recipe = replace(
+        small(distil=0.9),
+        teacher={"name": "digits", "width": 0.25, "real": True},
+        teacher_stages=small(clip=False, epochs=2).stages,
+    )
+    train(recipe, few, tmp_path, progress=False)
+    phases = [epoch["phase"] for epoch in checkpoint.read_log(tmp_path)]
+    assert phases == ["teacher stage 1"] * 2 + ["stage 1"] * 3
+    assert not any("teacher" in key for key in weights(tmp_path))
+
+
+def test_the_distilled_loss_is_the_weighted_sum(few: DataSet) -> None:
+    torch.manual_seed(0)
+    student, teacher = (make_network("digits", in_ch=1, size=8, width=0.25, real=r) for r in (False, True))
+    stage = Stage(epochs=1, distil=0.75)
+    learner = Learner(student, stage, few.train, 0, teacher)
+    x, y = torch.from_numpy(few.train.x[:8].transpose(0, 3, 1, 2)), torch.from_numpy(few.train.y[:8])
+    logits = learner(x)
+    target = teacher(x / 255).softmax(1)
+    soft = -(target * logits.log_softmax(1)).sum(1).mean()
+    want = 0.75 * soft + 0.25 * functional.cross_entropy(logits, y)
+    torch.testing.assert_close(learner.loss(logits, y, x), want)
+
+
+def test_the_squared_hinge_wants_every_logit_beyond_one(few: DataSet) -> None:
+    learner = Learner(torch.nn.Identity(), Stage(epochs=1, loss="squared_hinge"), few.train, 0, None)
+    logits, y = torch.tensor([[2.0, -2.0], [0.0, 0.5]]), torch.tensor([0, 1])
+    assert learner.label_loss(logits, y).item() == pytest.approx((0 + 0 + 1 + 0.25) / 4)
+
+
+def test_schedules_warm_up_and_end_where_they_say() -> None:
+    linear = Stage(epochs=1, lr=1e-2, lr_last=1e-4, schedule="linear")
+    assert [round(learning_rate(linear, s, 0, 100), 4) for s in (0, 50, 100)] == [1.0, 0.505, 0.01]
+    cosine = Stage(epochs=1, lr=0.1)
+    assert [round(learning_rate(cosine, s, 4, 104), 4) for s in (0, 1, 3, 4, 54, 104)] == [0.25, 0.5, 1, 1, 0.5, 0]
+    assert learning_rate(Stage(epochs=1, schedule="constant"), 99, 0, 100) == 1
+
+
+def test_the_order_of_an_epoch_depends_on_seed_and_epoch_alone() -> None:
+    def order(seed: int, epoch: int) -> list[int]:
+        sampler = EpochOrder(50, seed)
+        sampler.set_epoch(epoch)
+        return list(sampler)
+
+    assert order(1, 2) == order(1, 2)
+    assert sorted(order(1, 2)) == list(range(50))
+    assert len({tuple(order(s, e)) for s in (0, 1) for e in (0, 1, 2)}) == 6
+
+
+def test_a_crop_is_a_window_of_the_zero_padded_image() -> None:
+    torch.manual_seed(0)
+    x = torch.randint(1, 256, (20, 2, 5, 5), dtype=torch.uint8)
+    out, padded = (
+        augment(x, False, 2, torch.Generator().manual_seed(0)),
+        np.pad(x.numpy(), ((0, 0), (0, 0), (2, 2), (2, 2))),
+    )
+    for image in range(20):
+        windows = [padded[image, :, t : t + 5, q : q + 5] for t in range(5) for q in range(5)]
+        assert any(np.array_equal(out[image].numpy(), window) for window in windows)
+    flipped = augment(x, True, 0, torch.Generator().manual_seed(0))
+    mirrored = [torch.equal(flipped[i], x[i].flip(2)) for i in range(20)]
+    assert 0 < sum(mirrored) < 20
+    assert all(m or torch.equal(flipped[i], x[i]) for i, m in enumerate(mirrored))
+
+
+def test_batches_are_normalised_as_the_samples_say(few: DataSet) -> None:
+    normal = replace(few.train, mean=(0.3,), std=(0.2,))
+    x = torch.from_numpy(normal.x.transpose(0, 3, 1, 2).copy())
+    mean, std = torch.tensor([[[0.3]]]), torch.tensor([[[0.2]]])
+    np.testing.assert_array_equal(as_floats(x, mean, std).numpy(), normal.floats())
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_shipped_recipes_name_networks_that_can_be_built_and_survive_a_round_trip(name: str) -> None:
+    recipe = load_recipe(name)
+    assert parse_recipe(name, to_toml(recipe), name) == recipe
+    shape = {"digits": (8, 8, 1), "mnist": (28, 28, 1)}.get(recipe.data, (32, 32, 3))
+    for options in (recipe.network, recipe.teacher):
+        if options:
+            with torch.device("meta"):
+                checkpoint.build_network(options, 10, shape)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("data = [", "not TOML"),
+        ("speed = 3", "unknown key 'speed'"),
+        ("title = 3", "title is 3"),
+        ("title = 'x'", r"\[network\] has no name"),
+        ("[network]\nname = 'digits'", r"no \[\[stage\]\]"),
+        ("[network]\nname = 'digits'\n[[stage]]\nbatch = 2", "stage 1: no epochs"),
+        ("[network]\nname = 'digits'\n[[stage]]\nepochs = 2.5", "epochs is 2.5"),
+        ("[network]\nname = 'digits'\n[[stage]]\nepochs = 2\nflip = 1", "flip is 1"),
+        ("[network]\nname = 'digits'\n[[stage]]\nepochs = 0", "start at 1"),
+        ("[network]\nname = 'digits'\n[[stage]]\nepochs = 1\nlr = -1.0", "lr is -1.0"),
+        ("[network]\nname = 'digits'\n[[stage]]\nepochs = 1\noptimiser = 'lion'", "one of adam, adamw, sgd"),
+        ("[network]\nname = 'digits'\n[[stage]]\nepochs = 1\nspeed = 1", "unknown key 'speed'"),
+        ("[network]\nname = 'digits'\n[[stage]]\nepochs = 1\ndistil = 0.5", "distils but there is no"),
+        ("[network]\nname = 'digits'\n[[stage]]\nepochs = 1\n[teacher]\nname = 'digits'", "come together"),
+    ],
+)
+def test_a_malformed_recipe_is_refused_with_its_place(text: str, message: str) -> None:
+    with pytest.raises(XnorcError, match=message) as error:
+        parse_recipe("mine", text, "mine.toml")
+    assert str(error.value).startswith("mine.toml")
+    assert "\n" not in str(error.value)
+
+
+def test_images_that_no_network_takes_are_refused() -> None:
+    with pytest.raises(XnorcError, match="images of 8x9"):
+        checkpoint.build_network({"name": "digits"}, 10, (8, 9, 1))
