@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Runs every conformance vector of the rendered vectors.h and prints one line each, on the host, an emulator or a board:
-//   case name=<name> status=ok
+//   case name=<name> status=ok ticks=<n>                           SysTick ticks of the call
 //   case name=<name> status=fail at=(y,x,c) got=<v> want=<v>       the first element that differs
 //   case name=<name> status=fail past=<out|scratch>                a kernel wrote behind its buffer
 //   done passed=<n> failed=<n>
@@ -70,7 +70,9 @@ static void print_first_difference(const vector_t *v) {
 static int run(const vector_t *v) {
     memset(out, FILL, sizeof out);
     memset(scratch, FILL, sizeof scratch);
+    const uint32_t start = port_ticks();
     v->call(out, scratch);
+    const uint32_t ticks = port_ticks() - start;
     const int out_past = touched(out, v->bytes), scratch_past = touched(scratch, v->scratch);
     const int equal = memcmp(out, v->want, v->bytes) == 0;
     const int ok = equal && !out_past && !scratch_past;
@@ -80,6 +82,7 @@ static int run(const vector_t *v) {
     if (!equal) print_first_difference(v);
     if (out_past) print(" past=out");
     if (scratch_past) print(" past=scratch");
+    if (ok) print_field(" ticks=", (int32_t)(ticks & 0x7FFFFFFFu));
     print("\n");
     return ok;
 }

@@ -174,6 +174,14 @@ typedef struct {
 
 void bnn_iconv2d_ref(const bnn_iconv2d_t *node, const void *in, void *out);
 
+// Four output channels at a time.  Here weights is (groups, (out_ch / groups + 3) / 4, kh, kw, in_ch / groups, 4): the
+// weights of four channels side by side, 0 for channels that do not exist.  scratch: kh * kw * in_ch / groups int16.
+void bnn_iconv2d_quads(const bnn_iconv2d_t *node, const void *in, void *out, void *scratch);
+
+// By signs: every four inputs become a table of their 16 signed sums.
+// scratch: BNN_WORDS(kh * kw * in_ch / groups) * (128 int32 + 32 int16).
+void bnn_iconv2d_signs(const bnn_iconv2d_t *node, const void *in, void *out, void *scratch);
+
 // ---- maxpool2d: greatest value of the window; taps outside the image are skipped ------------------------------------
 typedef struct {
     bnn_window_t window;

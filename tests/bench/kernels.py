@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Instructions per word (32 binary MACs) of every bconv2d kernel on emulated boards, as a table.
+
+    PYTHONPATH=exporter python tests/bench/kernels.py [board ...] [--layer NAME]
+
+Counts come from QEMU's instruction counter through SysTick; they are exact and repeat.  Every result is checked
+against numpy on the way.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from xnorc.boards import Board, load
+from xnorc.program import Kind, Tensor, Window, from_map
+from xnorc.program.nodes.bconv2d import BConv2d
+from xnorc.program.nodes.iconv2d import IConv2d
+from xnorc.render.vectors import Vector, render_vectors
+from xnorc.resources import folder
+from xnorc.targets import open_target
+from xnorc.toolchain import build
+
+LAYERS = {  # name: (h, w, in_ch, out_ch, kernel, pad, kind of the output)
+    "L1 3x3 64->64 16x16": (16, 16, 64, 64, 3, 1, Kind.BIT),
+    "L1 to i16": (16, 16, 64, 64, 3, 1, Kind.I16),
+    "L2 1x1 64->64 16x16": (16, 16, 64, 64, 1, 0, Kind.BIT),
+    "L3 3x3 256->256 8x8": (8, 8, 256, 256, 3, 1, Kind.BIT),
+    "L6 1024->256": (1, 1, 1024, 256, 1, 0, Kind.BIT),
+    "D1 3x3 32->64 8x8": (8, 8, 32, 64, 3, 1, Kind.BIT),
+}
+
+
+def vector(name: str) -> Vector:
+    """A layer with random weights, thresholds and input."""
+    h, w, in_ch, out_ch, k, pad, kind = LAYERS[name]
+    rng = np.random.default_rng(1)
+    window = Window(kh=k, kw=k, pad_top=pad, pad_left=pad, pad_bottom=pad, pad_right=pad)
+    weights = (rng.integers(0, 2, (out_ch, k, k, in_ch)) * 2 - 1).astype(np.int8)
+    shape = (*window.out_hw(h, w), out_ch)
+    thr = np.broadcast_to(rng.integers(-40, 40, out_ch), shape)
+    node = BConv2d(
+        name="bench", inputs=("x",), output=Tensor("y", shape, kind), weights=weights, window=window,
+        thresholds=from_map(thr, rng.integers(0, 2, out_ch).astype(bool)) if kind is Kind.BIT else None,
+    )  # fmt: skip
+    x = Tensor("x", (h, w, in_ch), Kind.BIT)
+    return Vector(name.replace(" ", "_"), node, (x,), (rng.integers(0, 2, x.shape).astype(np.uint8),))
+
+
+def first_layer(how: str) -> Vector:
+    """3x3 from 32x32x3 pixels to 64 bits, by int8 or +-1 weights."""
+    rng = np.random.default_rng(1)
+    window = Window(kh=3, kw=3, pad_top=1, pad_left=1, pad_bottom=1, pad_right=1)
+    weights = rng.integers(-127, 128, (64, 3, 3, 3)) if how == "int8" else rng.integers(0, 2, (64, 3, 3, 3)) * 2 - 1
+    thr = np.broadcast_to(rng.integers(-400, 400, 64), (32, 32, 64))
+    node = IConv2d(
+        name="bench", inputs=("x",), output=Tensor("y", (32, 32, 64), Kind.BIT), weights=weights.astype(np.int8),
+        window=window, thresholds=from_map(thr, rng.integers(0, 2, 64).astype(bool)),
+    )  # fmt: skip
+    x = Tensor("x", (32, 32, 3), Kind.U8)
+    return Vector(f"L7_first_{how}", node, (x,), (rng.integers(0, 256, x.shape).astype(np.uint8),))
+
+
+def count(board: Board, vectors: list[Vector], out: Path) -> dict[str, int]:
+    """Case name -> instructions of one call."""
+    firmware = folder("firmware")
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "vectors.h").write_text(render_vectors(vectors))
+    sources = [firmware / "app" / "vectors.c", *sorted((firmware / "kernels").glob("*.c"))]
+    image = build(board, sources, out, defines={"PORT_SEMIHOSTING": 1}, name="bench")
+    lines = []
+    with open_target("qemu", board, image.elf, timeout=60) as stream:
+        text = b""
+        while b"done passed=" not in text or not text.endswith(b"\n"):
+            piece = stream.read(1)
+            if not piece:
+                raise SystemExit(f"{board.name} stopped: {text[-300:]!r}")
+            text += piece
+        lines = text.decode().splitlines()
+    for line in lines:
+        if "status=fail" in line:
+            raise SystemExit(line)
+    found = (re.match(r"case name=(\S+) status=ok ticks=(\d+)", line) for line in lines)
+    return {m[1]: board.counts("qemu", int(m[2])) for m in found if m}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("boards", nargs="*", default=["mps2_an386", "microbit_like"])
+    parser.add_argument("--layer", help="only layers whose name contains this")
+    args = parser.parse_args()
+    vectors = [vector(name) for name in LAYERS] + [first_layer("int8"), first_layer("signs")]
+    vectors = [v for v in vectors if not args.layer or args.layer in v.name]
+    work = {v.name: v.node.macs(*v.tensors) for v in vectors}
+    for name in args.boards:
+        board = load(name)
+        with tempfile.TemporaryDirectory() as folder_:
+            counts = count(board, vectors, Path(folder_))
+        print(f"{board.name} ({board.core})")
+        kernels = {f"{v.name}/{k.label}": (v, k) for v in vectors for k in v.kernels}
+        for case, instructions in counts.items():
+            v, k = kernels[case]
+            unit, per = ("MAC", 1) if isinstance(v.node, IConv2d) else ("word", 32)
+            print(
+                f"  {v.name:22} {k.label:26} {instructions:>11} instructions {instructions * per / work[v.name]:8.2f} per {unit}"
+                f"   scratch {k.scratch:>6}"
+            )
+
+
+if __name__ == "__main__":
+    main()
