@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Data sets by name: digits, MNIST, CIFAR-10 and -100, from scikit-learn, a local file or torchvision's downloader."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from xnorc.data.images import decode_jpegs
+from xnorc.data.samples import DataSet, read_npz, samples
+from xnorc.errors import DataError
+
+JPEG_NOTE = "CIFAR-10 re-encoded as JPEG: not comparable digit for digit with figures on the original images"
+
+
+def digits() -> DataSet:
+    """The 1797 8x8 digits that scikit-learn carries (UCI optical digits), 0..16 scaled to uint8; a fifth held out.
+
+    Sample i is held out when the fractional part of i times the golden ratio is below 1/5: a split that no library
+    version can move, and that meets every writer and every class evenly.
+
+    Raises:
+        DataError: scikit-learn is not installed.
+    """
+    try:
+        from sklearn.datasets import load_digits
+    except ImportError:
+        raise DataError("digits", "scikit-learn is not installed", "pip install 'xnorc[train]'") from None
+    bunch = load_digits()
+    x = np.round(bunch.images * (255 / 16)).astype(np.uint8)[..., None]
+    arrays = {"x": x, "y": bunch.target, "classes": np.array([str(d) for d in range(10)])}
+    everything = samples("digits", arrays)
+    held_out = np.arange(len(x), dtype=np.uint64) * 2654435769 % 2**32 < 2**32 // 5
+    return DataSet(name="digits", train=everything.take(~held_out), test=everything.take(held_out))
+
+
+def mnist(path: Path | None) -> DataSet:
+    """MNIST from a `.npz` with train_image, train_label, test_image, test_label (uint8), 28x28, one channel.
+
+    Without a path, torchvision downloads it.
+
+    Raises:
+        DataError: the file has another form, or torchvision is missing.
+    """
+    if path is None:
+        return _torchvision("mnist")
+    arrays, where = read_npz(path), str(path)
+    names = np.array([str(d) for d in range(10)])
+    parts = {}
+    for part in ("train", "test"):
+        image, label = (_need(where, arrays, f"{part}_{what}") for what in ("image", "label"))
+        parts[part] = samples(where, {"x": image.reshape(*image.shape[:3], 1), "y": label, "classes": names})
+    return DataSet(name="mnist", **parts)
+
+
+def cifar10(path: Path | None) -> DataSet:
+    """CIFAR-10, 32x32 RGB, from a `.npz` of JPEG bytes; without a path, torchvision downloads the original.
+
+    The file holds, for train and test, `*_jpeg` (uint8, all files end to end), `*_offset` (N + 1) and `*_label`,
+    and `classes`.  Its images were re-encoded as JPEG, and the samples say so in their `note`.
+
+    Raises:
+        DataError: the file has another form, or Pillow or torchvision is missing.
+    """
+    if path is None:
+        return _torchvision("cifar10")
+    arrays, where = read_npz(path), str(path)
+    parts = {}
+    for part in ("train", "test"):
+        stream, offset, label = (_need(where, arrays, f"{part}_{what}") for what in ("jpeg", "offset", "label"))
+        x = decode_jpegs(where, stream, offset)
+        about = {"classes": _need(where, arrays, "classes"), "note": np.array(JPEG_NOTE)}
+        parts[part] = samples(where, {"x": x, "y": label, **about})
+    return DataSet(name="cifar10", **parts)
+
+
+def cifar100(path: Path | None) -> DataSet:
+    """CIFAR-100 (fine labels) by torchvision's downloader into `path` (default: its cache folder).
+
+    Raises:
+        DataError: torchvision is missing or the download failed.
+    """
+    return _torchvision("cifar100", path)
+
+
+NAMED: dict[str, Callable[[Path | None], DataSet]] = {
+    "digits": lambda path: digits(),
+    "mnist": mnist,
+    "cifar10": cifar10,
+    "cifar100": cifar100,
+}
+
+
+def _need(where: str, arrays: dict[str, np.ndarray], key: str) -> np.ndarray:
+    if key not in arrays:
+        raise DataError(where, f"there is no array {key!r}", f"it holds {', '.join(sorted(arrays))}")
+    return arrays[key]
+
+
+def _torchvision(name: str, path: Path | None = None) -> DataSet:
+    try:
+        from torchvision import datasets
+    except ImportError:
+        hint = "pip install torchvision, or give a local file"
+        raise DataError(name, "torchvision is not installed and no file was given", hint) from None
+    kind = {"mnist": datasets.MNIST, "cifar10": datasets.CIFAR10, "cifar100": datasets.CIFAR100}[name]
+    root = path or Path.home() / ".cache" / "xnorc" / name
+    parts = {}
+    for part in ("train", "test"):
+        try:
+            held = kind(root, train=part == "train", download=True)
+        except (OSError, RuntimeError) as error:
+            raise DataError(name, f"the download failed: {error}", "give a local file") from None
+        x = np.asarray(held.data)
+        x = x[..., None] if x.ndim == 3 else x
+        parts[part] = samples(name, {"x": x, "y": np.asarray(held.targets), "classes": np.array(held.classes)})
+    return DataSet(name=name, **parts)
