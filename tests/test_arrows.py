@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parents[1] / "exporter" / "xnorc"
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "resources": {"errors"},
+    "extras": {"errors"},
     "program": {"errors"},
     "capture": {"errors"},
     "data": {"errors"},
@@ -26,7 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "nn": {"errors", "data"},
     "build": {"errors", "resources", "program", "plan", "render", "boards", "toolchain"},
     "deploy": {"errors", "program", "plan", "boards", "build", "targets", "report"},
-    "export": {"errors", "capture", "lower", "plan", "program", "render"},
+    "measure": {"errors", "program", "boards", "data", "deploy", "report"},
 }
 TORCH_ALLOWED = {"capture", "lower", "nn", "export"}  # cli may import it, but only inside functions
 

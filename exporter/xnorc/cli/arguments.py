@@ -1,16 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Arguments that several commands share, described once."""
+"""Arguments that several commands share, described and read once."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from xnorc.errors import DataError
+from xnorc.errors import DataError, ToolError
 
-ProgramDir = Annotated[Path, typer.Argument(metavar="PROGRAM", help="Folder made by `xnorc export`.", show_default=False)]
+if TYPE_CHECKING:
+    import numpy as np
+
+    from xnorc.data import Samples
+    from xnorc.program import Program
+
+ProgramDir = Annotated[
+    Path, typer.Argument(metavar="PROGRAM", help="Folder made by `xnorc export`.", show_default=False)
+]
 Model = Annotated[
     str,
     typer.Argument(
@@ -19,15 +27,46 @@ Model = Annotated[
         show_default=False,
     ),
 ]
-BoardName = Annotated[str, typer.Option("--board", "-b", help="A board of `xnorc boards`, or the path of a board TOML.")]
+State = Annotated[
+    Path | None, typer.Option("--state", help="State dict for module:factory (.pt, tensors only).", show_default=False)
+]
+BoardName = Annotated[
+    str, typer.Option("--board", "-b", help="A board of `xnorc boards`, or the path of a board TOML.")
+]
+Emulator = Annotated[
+    str | None, typer.Option("--emulator", "-e", help="qemu, renode or host [default: qemu].", show_default=False)
+]
+Port = Annotated[
+    str | None, typer.Option("--port", "-p", help="Serial port or URL of a flashed board.", show_default=False)
+]
+BaudRate = Annotated[int | None, typer.Option("--baud", help="Instead of the board's.", show_default=False)]
 Data = Annotated[
     str | None,
     typer.Option("--data", "-d", help="An .npz with x (uint8, N,H,W,C) and y; or `digits`.", show_default=False),
 ]
-Factory = Annotated[Path | None, typer.Option("--state", help="State dict for module:factory (.pt, tensors only).")]
-Mean = Annotated[str | None, typer.Option("--mean", help="Per-channel mean taken from x/255 before the model, as 0.49,0.48,0.45.")]
-Std = Annotated[str | None, typer.Option("--std", help="Per-channel standard deviation, divided after the mean.")]
 Limit = Annotated[int | None, typer.Option("--limit", "-n", min=1, help="Use only the first N samples.")]
+Mean = Annotated[
+    str | None,
+    typer.Option(
+        "--mean", help="Per-channel mean taken from x/255 ahead of the model: 0.49,0.48,0.45.", show_default=False
+    ),
+]
+Std = Annotated[
+    str | None, typer.Option("--std", help="Per-channel standard deviation, divided by after that.", show_default=False)
+]
+Shape = Annotated[
+    str | None,
+    typer.Option("--shape", help="Input of module:factory: C,H,W or the number of features.", show_default=False),
+]
+Tie = Annotated[
+    int | None,
+    typer.Option("--tie", help="What sign(0) means where the network can reach it: 1 or -1.", show_default=False),
+]
+Percentile = Annotated[
+    float,
+    typer.Option("--percentile", help="Share of calibration magnitudes that streams hold without saturating, in %."),
+]
+Name = Annotated[str | None, typer.Option("--name", help="Name of the program.", show_default=False)]
 
 
 def numbers(text: str | None, option: str) -> tuple[float, ...] | None:
@@ -42,3 +81,54 @@ def numbers(text: str | None, option: str) -> tuple[float, ...] | None:
         return tuple(float(field) for field in text.split(","))
     except ValueError as error:
         raise DataError(option, f"{text!r} is not a list of numbers", "write 0.49,0.48,0.45") from error
+
+
+def target_of(emulator: str | None, port: str | None) -> str:
+    """The target kind that the options ask for.
+
+    Raises:
+        ToolError: both an emulator and a port, or an unknown emulator.
+    """
+    if port is not None:
+        if emulator is not None:
+            raise ToolError(
+                "--port", "and --emulator were both given", "one says where the board is, the other that there is none"
+            )
+        return "serial"
+    kind = emulator or "qemu"
+    if kind not in ("qemu", "renode", "host"):
+        raise ToolError("--emulator", f"{kind!r} is none", "qemu, renode or host")
+    return kind
+
+
+def held_out(name: str) -> Samples:
+    """The samples that --data names: the held-out split of `digits`, or all of an .npz file."""
+    from xnorc.data import digits, load_samples
+
+    return digits().test if name == "digits" else load_samples(Path(name))
+
+
+def calibration(name: str | None) -> Samples | None:
+    """The samples that `export --data` names: the training split of `digits`, or all of an .npz file."""
+    from xnorc.data import digits, load_samples
+
+    if name is None:
+        return None
+    return digits().train if name == "digits" else load_samples(Path(name))
+
+
+def samples_for(program: Program, name: str | None, limit: int | None) -> tuple[np.ndarray, np.ndarray | None]:
+    """Images (and labels) for a program: --data, or `limit` random images of a fixed seed.
+
+    Raises:
+        DataError: the images do not have the shape that the program takes.
+    """
+    if name is None:
+        import numpy as np
+
+        shape = (limit or 10, *program.input.shape)
+        return np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8), None
+    samples = held_out(name)
+    if samples.shape != program.input.shape:
+        raise DataError(name, f"images are {samples.shape}", f"{program.name} takes {program.input.shape}")
+    return samples.x[:limit], samples.y[:limit]

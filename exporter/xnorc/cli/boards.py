@@ -25,7 +25,7 @@ def command(as_json: bool = JSON) -> None:
 
     table = Table(box=None, pad_edge=False)
     for heading in ("board", "core"):
-        table.add_column(heading)
+        table.add_column(heading, no_wrap=True)
     for heading in ("flash", "RAM", "clock"):
         table.add_column(heading, justify="right")
     for heading in ("emulators", "what it is"):

@@ -89,8 +89,10 @@ def _table(findings: list[Finding]) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
-    for heading in ("", "tool", "version", "used for", "install with"):
-        table.add_column(heading)
+    for heading in ("", "tool", "version"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("used for", "install with"):
+        table.add_column(heading, overflow="fold")
     for f in findings:
         mark = "[green]ok[/]" if f.found else "[red]missing[/]" if f.required else "[yellow]absent[/]"
         table.add_row(mark, f.name, f.found or "-", f.used_for, "" if f.found else f.install)

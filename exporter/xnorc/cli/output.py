@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
 import typer
@@ -11,7 +12,8 @@ from rich.console import Console
 
 JSON = typer.Option(False, "--json", help="Print the answer as JSON on standard output, and nothing else there.")
 
-console = Console(highlight=False)
+# Away from a terminal (a pipe, a log) lines are not folded to 80 columns: tables stay tables for whoever reads them.
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
 progress_console = Console(stderr=True, highlight=False)  # progress and remarks never mix with an answer
 
 

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`xnorc build`: firmware for a board, with its exact sizes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from xnorc.cli.arguments import BoardName, ProgramDir
+from xnorc.cli.output import JSON, console, emit
+
+
+def command(
+    program_dir: ProgramDir,
+    board: BoardName = "mps2_an386",
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Build folder [default: PROGRAM/BOARD].")] = None,
+    as_json: bool = JSON,
+) -> None:
+    """Build the device application with this program in it; refuses what does not fit.
+
+    [bold]Example[/bold]: xnorc build build/digits --board microbit
+    """
+    from xnorc.boards import load as load_board
+    from xnorc.build import build_firmware
+    from xnorc.program import load
+
+    program, where = load(program_dir), load_board(board)
+    built = build_firmware(program, where, out or program_dir / where.name)
+    image, memory = built.image, where.memory
+    if as_json:
+        emit(
+            {
+                "board": where.name,
+                "elf": str(image.elf),
+                "bin": str(image.binary),
+                "flash": {
+                    "used": image.flash,
+                    "of": memory.flash.length,
+                    "model": built.plan.flash,
+                    "code": built.code,
+                },
+                "ram": {
+                    "used": image.ram,
+                    "of": memory.ram.length,
+                    "arena": built.plan.arena,
+                    "data": built.data,
+                    "stack": image.stack,
+                },
+            }
+        )
+        return
+    console.print(f"{image.elf}")
+    console.print(
+        f"flash {image.flash:,} of {memory.flash.length:,} B ({_percent(image.flash, memory.flash.length)}): "
+        f"model {built.plan.flash:,}, code {built.code:,}"
+    )
+    console.print(
+        f"RAM   {image.ram:,} of {memory.ram.length:,} B ({_percent(image.ram, memory.ram.length)}): "
+        f"arena {built.plan.arena:,}, data {built.data:,}, stack {image.stack:,} reserved"
+    )
+
+
+def _percent(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.1f} %"

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`xnorc demo`: the whole way on scikit-learn's digits: train, export, build, boot, stream, report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from xnorc.cli.arguments import BoardName, Emulator, target_of
+from xnorc.cli.output import console
+
+
+def command(
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for everything the demo makes.")] = Path(
+        "build/demo"
+    ),
+    board: BoardName = "mps2_an386",
+    emulator: Emulator = None,
+    seed: Annotated[int, typer.Option(help="Of the training.")] = 0,
+) -> None:
+    """Train a dithered network on 8x8 digits, put it on an emulated board and read its accuracy back over the UART.
+
+    Exit code 1 if a logit differs between integer program, host and device, or a label from PyTorch's.
+
+    [bold]Example[/bold]: xnorc demo --board microbit
+    """
+    from xnorc.boards import load as load_board
+    from xnorc.cli.measuring import agrees, finish, measure_live
+    from xnorc.extras import need
+    from xnorc.measure import Target
+
+    need("train", "xnorc demo")
+    import torch
+
+    from xnorc.data import digits
+    from xnorc.lower.export import export
+    from xnorc.nn.train import train_digits
+
+    samples = digits().test
+    kind = target_of(emulator, None)
+    target = Target(kind, None if kind == "host" else load_board(board))
+    console.print("[bold]1. train[/] a binary network with DeSign's dithered sign (tile 2x2) on the digits")
+    trained = train_digits(out, seed=seed)
+    floats = torch.from_numpy(samples.floats())
+    with torch.no_grad():
+        pytorch = trained.network(floats).argmax(dim=1).numpy()
+    console.print("[bold]2. export[/] it to an integer program and a C header")
+    program = export(trained.network, floats[:1], out=out / "program", name="digits")
+    console.print(program.dump(), end="", markup=False, soft_wrap=True)
+    console.print(f"[bold]3. build, boot and stream[/] the {len(samples)} held-out samples over the UART")
+    report = measure_live(program, samples, target, out, "digits (held out)", pytorch)
+    finish(report, out, as_json=False)
+    if not agrees(report) or report.agreement.pytorch_labels != len(samples):
+        raise typer.Exit(1)

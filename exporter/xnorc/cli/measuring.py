@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What `demo` and `report` share: measure a program with a live accuracy line, then tables, report.json and report.html."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from xnorc.cli.output import console, emit, progress_console
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from xnorc.data import Samples
+    from xnorc.measure import Target
+    from xnorc.program import Program
+    from xnorc.report.results import Report
+    from xnorc.report.session import Sample
+
+
+def measure_live(
+    program: Program, samples: Samples, target: Target, out: Path, data_name: str, pytorch: np.ndarray | None
+) -> Report:
+    """`measure` with a progress bar per target that shows the accuracy so far."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from xnorc.measure import measure
+
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("accuracy {task.fields[accuracy]}"),
+        TimeElapsedColumn(),
+        console=progress_console,
+    )
+    with bar:
+        tasks: dict[str, object] = {}
+
+        def seen(kind: str, sample: Sample) -> None:
+            if kind not in tasks:
+                on = f"{target.board.name} on {kind}" if target.board is not None and kind != "host" else "host C"
+                tasks[kind] = bar.add_task(on, total=len(samples), accuracy="")
+            share = f"{100 * sample.correct / sample.known:.2f} %" if sample.known else "-"
+            bar.update(tasks[kind], completed=sample.done, accuracy=share)  # type: ignore[arg-type]
+
+        return measure(
+            program,
+            samples,
+            target,
+            out,
+            data_name=data_name,
+            pytorch=pytorch,
+            on_sample=seen,
+            on_text=progress_console.print,
+        )
+
+
+def finish(report: Report, out: Path, as_json: bool) -> None:
+    """Write report.json and report.html into `out`, and print the tables (or the JSON)."""
+    from xnorc.report.html import write_html
+    from xnorc.report.json_report import document, write_json
+    from xnorc.report.tables import accuracy_table, layer_table, memory_table, summary
+
+    out.mkdir(parents=True, exist_ok=True)
+    write_json(report, out / "report.json")
+    write_html(report, out / "report.html")
+    if as_json:
+        emit(document(report))
+        return
+    console.print(layer_table(report.layers, report.where.unit))
+    if report.memories:
+        console.print(memory_table(report.memories))
+    device = report.where.board or report.where.kind
+    console.print(accuracy_table(report.accuracy, report.agreement, f"{device} ({report.where.kind})"))
+    if report.data.caveat:
+        console.print(f"[yellow]{report.data.caveat}[/]")
+    console.print(summary(report))
+    console.print(f"written: {out / 'report.json'}, {out / 'report.html'}")
+
+
+def agrees(report: Report) -> bool:
+    """True where host and device gave the program's logits, to the bit, for every sample."""
+    found = report.agreement
+    return found.host_logits == found.device_logits == found.samples

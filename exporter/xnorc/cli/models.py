@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What `export`, `verify` and `report` share: a MODEL argument -> a captured and lowered network (torch, loaded late).
+
+Reading a stranger's model can kill the interpreter (torch's strict export does, on some), so commands that read one run
+again in a child process: `isolated()` is the parent's half.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from xnorc.cli.arguments import numbers
+from xnorc.errors import CaptureError, DataError
+
+if TYPE_CHECKING:
+    from xnorc.capture import Captured
+    from xnorc.data import Samples
+    from xnorc.lower import Lowered
+
+CHILD = "XNORC_CHILD"  # set in the child process
+
+
+def isolated() -> bool:
+    """Carry the running command out in a child process: True in the parent, once the child has done it well.
+
+    Raises:
+        SystemExit: with the child's exit code, if that is not 0.
+        CaptureError: the child was killed by a signal.
+    """
+    if os.environ.get(CHILD):
+        return False
+    child = subprocess.run(
+        [sys.executable, "-m", "xnorc.cli", *sys.argv[1:]], env={**os.environ, CHILD: "1"}, check=False
+    )
+    if child.returncode < 0:
+        name = signal.Signals(-child.returncode).name
+        raise CaptureError(
+            "model", f"reading it killed the Python interpreter ({name})", "simplify how forward changes parameters"
+        )
+    if child.returncode:
+        sys.exit(child.returncode)
+    return True
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """How a model is to be read: the options of `export`, as typed."""
+
+    model: str
+    state: Path | None = None
+    shape: str | None = None
+    mean: str | None = None
+    std: str | None = None
+    tie: int | None = None
+    percentile: float = 100.0
+    name: str | None = None
+
+
+def capture_model(wanted: Wanted, samples: Samples | None) -> Captured:
+    """Capture the network that MODEL names.
+
+    Raises:
+        CaptureError, DataError: it cannot be read, or its input shape is not known.
+    """
+    import torch
+
+    from xnorc.capture import capture, capture_pt2, load_factory
+
+    if wanted.model.endswith(".pt2"):
+        return capture_pt2(Path(wanted.model), tie=wanted.tie)
+    module = load_factory(wanted.model, wanted.state)
+    example = torch.zeros(_example_shape(wanted, samples))
+    if samples is not None and wanted.shape is None:
+        example = torch.from_numpy(_normalised(samples, wanted).take(slice(0, 1)).floats())
+    return capture(module, example, tie=wanted.tie)
+
+
+def lower_model(wanted: Wanted, samples: Samples | None) -> Lowered:
+    """Capture and lower; `samples` calibrate the streams.
+
+    Raises:
+        CaptureError, LowerError, DataError: see `xnorc.export`.
+    """
+    from xnorc.lower import lower
+    from xnorc.lower.export import identifier, make_options
+
+    captured = capture_model(wanted, samples)
+    mean, std = normalisation(wanted, samples)
+    calibration = None if samples is None else samples.x
+    options = make_options(captured.example, calibration, mean, std, wanted.tie, wanted.percentile)
+    return lower(captured, options, identifier(wanted.name or _default_name(wanted.model)))
+
+
+def normalisation(wanted: Wanted, samples: Samples | None) -> tuple[tuple[float, ...] | None, tuple[float, ...] | None]:
+    """mean and std: as typed, else those of the data file.
+
+    Raises:
+        DataError: only one of them was given.
+    """
+    mean, std = numbers(wanted.mean, "--mean"), numbers(wanted.std, "--std")
+    if (mean is None) != (std is None):
+        raise DataError("--mean", "and --std come together", "give both or neither")
+    if mean is None and samples is not None:
+        return samples.mean, samples.std
+    return mean, std
+
+
+def _normalised(samples: Samples, wanted: Wanted) -> Samples:
+    from dataclasses import replace
+
+    mean, std = normalisation(wanted, samples)
+    return replace(samples, mean=mean, std=std)
+
+
+def _example_shape(wanted: Wanted, samples: Samples | None) -> tuple[int, ...]:
+    if wanted.shape is not None:
+        sizes = numbers(wanted.shape, "--shape") or ()
+        if not sizes or any(size != int(size) or size < 1 for size in sizes) or len(sizes) not in (1, 3):
+            raise DataError("--shape", f"{wanted.shape!r}", "C,H,W as 3,32,32, or the number of features")
+        return (1, *(int(size) for size in sizes))
+    if samples is None:
+        raise DataError(wanted.model, "the shape of its input is not known", "give --shape 3,32,32 or --data")
+    h, w, c = samples.shape
+    return 1, c, h, w
+
+
+def _default_name(model: str) -> str:
+    return Path(model).stem if model.endswith(".pt2") else model.partition(":")[2]

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`xnorc report`: accuracy and cost of a program on a board, over the wire; tables, report.json and report.html."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from xnorc.cli.arguments import BaudRate, BoardName, Data, Emulator, Limit, Port, ProgramDir, held_out, target_of
+from xnorc.cli.output import JSON
+from xnorc.errors import DataError
+
+
+def command(
+    program_dir: ProgramDir,
+    data: Data = None,
+    board: BoardName = "mps2_an386",
+    emulator: Emulator = None,
+    port: Port = None,
+    baud: BaudRate = None,
+    limit: Limit = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder for the report [default: PROGRAM/report].")
+    ] = None,
+    as_json: bool = JSON,
+) -> None:
+    """Stream labelled samples to a program and report accuracy, memory and instructions (or cycles) per layer.
+
+    Exit code 1 if a logit of the device or of the host differs from the integer program.
+
+    [bold]Examples[/bold]: xnorc report build/digits/program --data digits --board microbit
+    xnorc report build/digits/program --data digits --board stm32f4_discovery --port /dev/ttyUSB0
+    """
+    from xnorc.boards import load as load_board
+    from xnorc.cli.measuring import agrees, finish, measure_live
+    from xnorc.measure import Target
+    from xnorc.program import load
+
+    if data is None:
+        raise DataError("--data", "is missing", "an .npz with x and y, or `digits`")
+    program, samples = load(program_dir), held_out(data)
+    samples = samples.take(slice(limit))
+    kind = target_of(emulator, port)
+    target = Target(kind, None if kind == "host" else load_board(board), port, baud)
+    folder = out or program_dir / "report"
+    report = measure_live(program, samples, target, folder, data, None)
+    finish(report, folder, as_json)
+    if not agrees(report):
+        raise typer.Exit(1)

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`xnorc run`: boot a program somewhere, send it samples, print what it answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from xnorc.cli.arguments import BaudRate, BoardName, Data, Emulator, Limit, Port, ProgramDir, samples_for, target_of
+from xnorc.cli.output import JSON, console, emit, progress_console
+
+
+def command(
+    program_dir: ProgramDir,
+    board: BoardName = "mps2_an386",
+    emulator: Emulator = None,
+    port: Port = None,
+    baud: BaudRate = None,
+    data: Data = None,
+    limit: Limit = 10,
+    check: Annotated[bool, typer.Option("--check", help="Compare every tensor with the integer program.")] = False,
+    as_json: bool = JSON,
+) -> None:
+    """Send samples to a program on the host, an emulator or a board; print label, truth, logits and instructions.
+
+    Without --data the samples are random images.  Exit code 1 if --check finds a differing bit.
+
+    [bold]Examples[/bold]: xnorc run build/digits --data digits --check
+    xnorc run build/digits --board stm32f4_discovery --port /dev/ttyUSB0 --data digits
+    """
+    from xnorc.boards import load as load_board
+    from xnorc.deploy import running
+    from xnorc.program import load
+    from xnorc.report.session import Sample, Verify, stream_samples
+
+    program = load(program_dir)
+    kind = target_of(emulator, port)
+    where = None if kind == "host" else load_board(board)
+    x, y = samples_for(program, data, limit)
+    build_folder = program_dir / (where.name if where is not None else "host")
+    rows: list[dict[str, Any]] = []
+
+    def show(sample: Sample) -> None:
+        count = where.counts(kind, sample.ticks) if where is not None else None
+        truth = sample.truth if sample.truth >= 0 else None
+        rows.append({"label": sample.label, "truth": truth, "logits": sample.logits.tolist(), "count": count})
+        if not as_json:
+            told = "" if truth is None else f"  truth {truth}" + ("" if truth == sample.label else "  [red]wrong[/]")
+            work = "" if count is None or where is None else f"  {count:,} {where.count_unit(kind)}"
+            console.print(f"sample {sample.index}: label {sample.label}{told}{work}  logits {sample.logits.tolist()}")
+
+    with running(
+        program, kind, where, Path(build_folder), port=port, baud=baud, on_text=progress_console.print
+    ) as device:
+        result = stream_samples(device.client, x, y, program, Verify.TENSORS if check else Verify.NONE, show)
+    if as_json:
+        unit = where.count_unit(kind) if where is not None else ""
+        emit(
+            {"target": kind, "board": where and where.name, "unit": unit, "accuracy": result.accuracy, "samples": rows}
+        )
+    elif check:
+        console.print(f"[green]every tensor of {len(x)} samples equals the integer program, bit for bit[/]")

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`xnorc train`: train a reference network by a recipe."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from xnorc.cli.output import JSON, console, emit
+
+
+def command(
+    recipe: Annotated[str, typer.Argument(help="A shipped recipe's name, or the path of a recipe TOML.")] = "digits",
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder for the result [default: build/RECIPE].")
+    ] = None,
+    data: Annotated[
+        str, typer.Option("--data", "-d", help="digits, mnist, cifar10, cifar100, an .npz or a folder of images.")
+    ] = "digits",
+    path: Annotated[
+        Path | None, typer.Option("--path", help="Where the data set's local file is.", show_default=False)
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of weights, order and augmentation.")] = 0,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last finished epoch.")] = False,
+    network: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Override the recipe's [network]: --set binarizer=rsign.", show_default=False),
+    ] = None,
+    as_json: bool = JSON,
+) -> None:
+    """Train a network; writes network.pt2, state.pt, the recipe and a log.
+
+    [bold]Example[/bold]: xnorc train digits --out build/digits
+    """
+    from xnorc.data import load
+    from xnorc.extras import need
+
+    need("train", "xnorc train")
+    from xnorc.nn.train import train
+
+    result = train(
+        recipe,
+        load(data, path),
+        out or Path("build") / Path(recipe).stem,
+        seed=seed,
+        resume=resume,
+        progress=not as_json,
+        **_settings(network or []),
+    )
+    if as_json:
+        emit({"folder": str(result.folder), "accuracy": result.accuracy})
+    else:
+        console.print(f"{result.folder}: {100 * result.accuracy:.2f} % on the held-out split")
+
+
+def _settings(words: list[str]) -> dict[str, object]:
+    """`a=1 b=x` as {"a": 1, "b": "x"}: values read as TOML where they are TOML, else as text."""
+    import tomllib
+
+    from xnorc.errors import DataError
+
+    settings: dict[str, object] = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not equals or not key.isidentifier():
+            raise DataError("--set", f"{word!r} is not KEY=VALUE", "--set binarizer=rsign")
+        try:
+            settings[key] = tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            settings[key] = value
+    return settings

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`xnorc verify`: how far the integer program is from PyTorch, layer by layer, on the user's own data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from xnorc.cli.arguments import Data, Limit, Mean, Model, Name, Percentile, Shape, State, Std, Tie, samples_for
+from xnorc.cli.output import JSON, console, emit
+
+if TYPE_CHECKING:
+    from xnorc.lower.verify import Comparison
+
+
+def command(
+    model: Model,
+    program_dir: Annotated[
+        Path | None,
+        typer.Option("--program", help="Also check that this folder holds exactly this program.", show_default=False),
+    ] = None,
+    state: State = None,
+    shape: Shape = None,
+    data: Data = None,
+    calibration: Annotated[
+        str | None,
+        typer.Option("--calibration", help="What `export --data` was given, if not the same.", show_default=False),
+    ] = None,
+    limit: Limit = 200,
+    mean: Mean = None,
+    std: Std = None,
+    tie: Tie = None,
+    percentile: Percentile = 100.0,
+    name: Name = None,
+    as_json: bool = JSON,
+) -> None:
+    """Compare every tensor with PyTorch: differing bits, free-running and layer by layer, and the top-1 of both.
+
+    Lowers the model with the options of `export` and runs both on --data (or on random images). Exit code 1 if --program
+    holds another program.
+
+    [bold]Example[/bold]: xnorc verify build/digits/model.pt2 --data digits --program build/digits/program
+    """
+    from xnorc.cli.models import Wanted, isolated, lower_model
+    from xnorc.extras import need
+
+    need("export", "xnorc verify")
+    if isolated():
+        return
+    from xnorc.cli.arguments import calibration as read
+    from xnorc.lower.verify import compare
+    from xnorc.program import digest, load
+
+    wanted = Wanted(model, state, shape, mean, std, tie, percentile, name)
+    lowered = lower_model(wanted, read(calibration or data))
+    same = None if program_dir is None else digest(load(program_dir)) == digest(lowered.program)
+    x, y = samples_for(lowered.program, data, limit)
+    found = compare(lowered, x, y)
+    if as_json:
+        emit({"same_program": same, **found.document()})
+    else:
+        _show(found)
+        if same is not None:
+            console.print(f"{program_dir} holds {'this very program' if same else '[red]another program[/]'}")
+    if same is False:
+        raise typer.Exit(1)
+
+
+def _show(found: Comparison) -> None:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for heading in ("layer", "tensor", "kind"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("elements", "differ, each layer fed PyTorch's values", "differ, running freely"):
+        table.add_column(heading, justify="right")
+    for row in found.rows:
+        table.add_row(row.layer, row.tensor, row.kind, f"{row.elements:,}", f"{row.forced:,}", f"{row.free:,}")
+    console.print(table)
+    console.print(
+        f"{found.images} images: {found.differing_bits:,} bits differ; {found.same_labels} labels are the same; "
+        f"the logits correlate by {found.correlation:.6f}"
+    )
+    if found.float_correct is not None and found.integer_correct is not None:
+        share = 100 / found.images
+        console.print(
+            f"top-1: PyTorch {found.float_correct * share:.2f} %, integer program {found.integer_correct * share:.2f} %"
+        )
