@@ -107,6 +107,22 @@ def test_sequence_numbers_wrap(wire: Wire) -> None:
     assert wire.ask(request(3, 65535, RUN)).body[0] == 11
 
 
+@pytest.mark.parametrize(("ahead", "newer"), [(1, True), (32767, True), (32768, False), (65535, False)])
+def test_half_of_all_numbers_are_newer(wire: Wire, ahead: int, newer: bool) -> None:
+    wire.ask(request(1, 40000, b"abcd"))
+    reply = wire.ask(request(3, (40000 + ahead) % 65536, RUN))
+    assert (reply.type == 0x83) == newer
+    assert newer or reply.body == struct.pack("<BBI", 11, 3, 40000)
+
+
+def test_a_new_session_knows_no_run_of_the_one_before(wire: Wire) -> None:
+    wire.ask(request(1, 1, b"abcd"))
+    assert wire.ask(request(3, 2, RUN)).type == 0x83
+    wire.ask(request(1, 3, b"efgh"))
+    assert wire.ask(request(6, 4, b"\0\0")).body[0] == 9
+    assert wire.ask(request(4, 5, struct.pack("<HHI", 2, 4, 0))).body[0] == 9
+
+
 def test_a_client_goes_on_past_the_last_sequence_number(stream: HostStream) -> None:
     client = Client(stream)
     client._exchange._seq = 65530

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`report.json`: a `Report` for machines.  The schema is numbered; fields are added, never renamed, within a number."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from xnorc.report.results import Report
+
+SCHEMA = 1
+
+
+def document(report: Report) -> dict[str, Any]:
+    """The report as JSON-able data: shares are 0 to 1, sizes are bytes, what was not measured is null."""
+    found = report.classification
+    memories = {
+        memory.name.lower(): {
+            "used": memory.used,
+            "total": memory.total or None,
+            "parts": [asdict(part) for part in memory.parts],
+        }
+        for memory in report.memories
+    }
+    arena = {"bytes": report.arena_bytes, "spans": [asdict(span) for span in report.arena]}
+    return {
+        "schema": {"name": "xnorc.report", "version": SCHEMA},
+        "model": {"name": report.model, "digest": report.digest, "notes": list(report.notes)},
+        "target": asdict(report.where),
+        "data": asdict(report.data),
+        "accuracy": asdict(report.accuracy),
+        "agreement": asdict(report.agreement),
+        "classes": [
+            {"label": label, "name": report.data.class_name(label), "precision": _number(p), "recall": _number(r)}
+            for label, (p, r) in enumerate(zip(found.precision, found.recall, strict=True))
+        ],
+        "confusion": found.confusion.tolist(),
+        "inference": {
+            "unit": report.where.unit,
+            "mean": report.count,
+            "least": report.spread[0] if report.spread else None,
+            "greatest": report.spread[1] if report.spread else None,
+        },
+        "layers": [asdict(layer) for layer in report.layers],
+        "memory": {"arena": arena, **memories},
+        "wrong": [{"index": w.index, "truth": w.truth, "label": w.label} for w in report.wrong],
+        "versions": dict(sorted(report.versions.items())),
+    }
+
+
+def write_json(report: Report, path: Path) -> None:
+    """Write `document(report)`."""
+    path.write_text(json.dumps(document(report), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def _number(share: np.floating[Any]) -> float | None:
+    return None if math.isnan(share) else float(share)
