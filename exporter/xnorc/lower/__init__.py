@@ -24,7 +24,8 @@ from xnorc.lower.passes.merge_equal import merge_equal
 from xnorc.lower.points import lower_point
 from xnorc.lower.source import Source
 from xnorc.lower.sources import lower_source
-from xnorc.lower.state import Bits, Lowering, Options
+from xnorc.lower.options import Options
+from xnorc.lower.state import Bits, Lowering
 from xnorc.program import Program
 
 __all__ = ["PASSES", "Lowered", "Options", "lower"]

@@ -16,7 +16,7 @@ from xnorc.lower.ops import shape_of
 from xnorc.lower.reader import Reader
 from xnorc.lower.search import Flips, search
 from xnorc.lower.source import Source
-from xnorc.lower.state import Bits, Lowering
+from xnorc.lower.state import Lowering
 from xnorc.program import ALWAYS, NEVER, Kind, Tensor, Thresholds, from_map
 from xnorc.program.nodes.threshold import Threshold
 
@@ -45,24 +45,45 @@ class Question:
     place: np.ndarray
 
 
-def lower_threshold(lowering: Lowering, node: fx.Node, stop: fx.Node, bit_of_row: tuple[int | None, ...]) -> Bits:
-    """Emit a Threshold for a point each of whose elements comes from one element of `stop`."""
+def lower_threshold(
+    lowering: Lowering, node: fx.Node, stops: tuple[fx.Node, ...], bit_of_row: tuple[int | None, ...]
+) -> list[tuple[Tensor, np.ndarray, np.ndarray]]:
+    """Emit one Threshold for each stop that elements of a point come from.
+
+    Returns:
+        (bit tensor, elements of the point, index of each in the tensor) for each stop.
+    """
+    whole = Chain(lowering, node, np.arange(int(np.prod(shape_of(node)))), list(stops))
+    if (whole.entry < 0).any():
+        raise lowering.refuse(node, "a binarized map with constant elements", "pad after the binarizer, not before it")
+    made = []
+    for index, stop in enumerate(stops):
+        elements = np.flatnonzero(whole.entry == index)
+        source = lowering.source(stop)
+        place = source.at[whole.entry_at[elements]]
+        thresholds = answer(lowering, _question(lowering, node, stop, elements, bit_of_row))
+        if thresholds is None:
+            raise lowering.refuse(node, "one sum is compared with two different thresholds", "one bit of each sum")
+        made.append((emit_threshold(lowering, lowering.layer(stop), source.tensor, thresholds), elements, place))
+    return made
+
+
+def _question(
+    lowering: Lowering, node: fx.Node, stop: fx.Node, elements: np.ndarray, bit_of_row: tuple[int | None, ...]
+) -> Question:
     source = lowering.source(stop)
     reader = Reader(lowering, node, bit_of_row)
-    chain = Chain(node, np.arange(int(np.prod(shape_of(node)))), [stop], lowering.values, lowering.captured.where)
-    if (chain.entry < 0).any():
-        raise lowering.refuse(node, "a binarized map with constant elements", "pad after the binarizer, not before it")
+    chain = Chain(lowering, node, elements, [stop])
     of_site, sites = chain.classes([source.classes()])
     small = chain.at_sites(sites)
-    question = Question(
-        node=node, source=source, codes=lambda q, shift: reader(small(source.real(q, small.entry_at, shift)), sites),
-        entry_at=small.entry_at, monotone=is_monotone(small), of_site=of_site, place=source.at[chain.entry_at],
+
+    def codes(q: np.ndarray, shift: float) -> np.ndarray:
+        return reader(small(source.real(q, small.entry_at, shift)), elements[sites])
+
+    return Question(
+        node=node, source=source, codes=codes, entry_at=small.entry_at, monotone=is_monotone(small), of_site=of_site,
+        place=source.at[chain.entry_at],
     )  # fmt: skip
-    thresholds = answer(lowering, question)
-    if thresholds is None:
-        raise lowering.refuse(node, "one sum is compared with two different thresholds", "one bit of each sum")
-    output = emit_threshold(lowering, lowering.layer(stop), source.tensor, thresholds)
-    return Bits(node, output, source.at[chain.entry_at], bit_of_row)
 
 
 def emit_threshold(lowering: Lowering, layer: str, tensor: Tensor, thresholds: Thresholds) -> Tensor:
@@ -102,6 +123,9 @@ def answer(lowering: Lowering, question: Question) -> Thresholds | None:
 def _refuse_ties(lowering: Lowering, node: fx.Node, source: Source, flips: Flips, channel: np.ndarray) -> None:
     if flips.ties:
         site, q = flips.ties[0]
+        table = lowering.values[node]
+        if len(table.codes) > 3:
+            raise lowering.refuse(node, f"{len(table.codes)} different values enter a binary operation", "two values: one bit")
         raise lowering.refuse(
             node, f"sign(0) is reached: the integer {q} in channel {channel[site]} of {source.tensor.name} gives exactly 0, "
             "and torch.sign(0) is neither +1 nor -1", "torch.where(x >= 0, 1., -1.), or a tie rule (tie=1 or tie=-1)",

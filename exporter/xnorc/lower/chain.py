@@ -20,13 +20,11 @@ import numpy as np
 import torch
 from torch import fx
 
-from xnorc.capture import Const, Value
+from xnorc.capture import Const
 from xnorc.errors import LowerError
 from xnorc.lower.ops import BATCH_NORM, CASTS, aten, dtype_of, is_call, is_cat, is_elementwise, is_moving, shape_of
 from xnorc.lower.positions import FILL, broadcast_from, fill_value, is_constant_pad, joined_from, moved_from
-
-Where = Callable[[fx.Node], str]
-
+from xnorc.lower.state import Lowering
 
 @dataclass(eq=False)
 class Step:
@@ -55,10 +53,9 @@ class Chain:
         path: the operations met, nearest to the end first.
     """
 
-    def __init__(
-        self, end: fx.Node, at: np.ndarray, stops: list[fx.Node], values: dict[fx.Node, Value], where: Where
-    ) -> None:
-        self.end, self.stops, self.values, self.where = end, stops, values, where
+    def __init__(self, lowering: Lowering, end: fx.Node, at: np.ndarray, stops: list[fx.Node]) -> None:
+        self.lowering, self.end, self.stops = lowering, end, stops
+        self.values, self.where = lowering.values, lowering.captured.where
         self.entry = np.full(len(at), -1, np.int64)
         self.entry_at = np.full(len(at), -1, np.int64)
         self.constants: list[tuple[torch.Tensor, np.ndarray]] = []
@@ -81,6 +78,8 @@ class Chain:
             return self._enter(node, at, sites)
         if isinstance(value, Const):
             return self._constant(value.tensor, at, sites, node)
+        if node in self.lowering.transparent:
+            return self._build(self.lowering.transparent[node], at, sites)
         if node not in self.path:
             self.path.append(node)
         if is_moving(node):
@@ -197,7 +196,7 @@ class Chain:
 
     def at_sites(self, sites: np.ndarray) -> Chain:
         """The same chain for some of the sites."""
-        return Chain(self.end, self._at[sites], self.stops, self.values, self.where)
+        return Chain(self.lowering, self.end, self._at[sites], self.stops)
 
     # -- running ------------------------------------------------------------------------------------------------
 

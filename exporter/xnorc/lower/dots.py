@@ -15,15 +15,18 @@ import numpy as np
 import torch
 from torch import fx
 
-from xnorc.capture import Const
+from xnorc.capture import Const, classify
+from xnorc.capture import Kind as Kinds
 from xnorc.lower.geometry import Geometry, geometry
 from xnorc.lower.noise import measured_noise
-from xnorc.lower.operand import Operand, operand
+from xnorc.lower.operand import Operand, as_integers, operand
 from xnorc.lower.ops import shape_of
 from xnorc.lower.quantise import int8_weights
 from xnorc.lower.rerun import rerun
+from xnorc.lower.scales import LIMIT8
 from xnorc.lower.source import Source, canonical, program_shape
 from xnorc.lower.state import Lowering
+from xnorc.lower.streams import stream
 from xnorc.program import Kind
 from xnorc.program.nodes.bconv2d import BConv2d
 from xnorc.program.nodes.iconv2d import IConv2d
@@ -40,41 +43,43 @@ def lower_dot(lowering: Lowering, node: fx.Node) -> Source:
     w = value.tensor.to(torch.float64).numpy()
     if not np.isfinite(w).all():
         raise lowering.refuse(node, f"{int((~np.isfinite(w)).sum())} weights are not finite", "check the checkpoint")
+    binary = x.tensor.kind is Kind.BIT and _is_binary(lowering, node, x, w)
+    if x.tensor.kind is Kind.BIT and not binary:
+        x = as_integers(lowering, x)
+    if x.tensor.kind is Kind.I16 and np.abs(int8_weights(w.reshape(len(w), -1))[0].astype(np.int64)).sum(axis=1).max() * 2**15 >= 2**31:
+        unit = lowering.scales.magnitude(x.node) / LIMIT8
+        source = stream(lowering, x.node, unit, Kind.I8)
+        x = Operand(x.node, source.tensor, source.at, np.where(source.at >= 0, unit, 0.0), source.offset, unit)
     where = geometry(lowering, node, x)
     offset = rerun(node, x.offset, w, bias=True).reshape(-1)
-    if x.tensor.kind is Kind.BIT:
+    if binary:
         return _binary(lowering, node, x, w, where, offset)
     return _integer(lowering, node, x, w, where, offset)
 
 
-def _slope(lowering: Lowering, node: fx.Node, x: Operand) -> float:
-    slopes = np.unique(x.slope[x.at >= 0])
-    if len(slopes) != 1:
+def _is_binary(lowering: Lowering, node: fx.Node, x: Operand, w: np.ndarray) -> bool:
+    """Weights of one magnitude per output channel, on bits of one distance."""
+    kind = classify(torch.from_numpy(w))
+    if kind.near:
         raise lowering.refuse(
-            node, f"the two values of the binary input lie {len(slopes)} different distances apart", "one scale for all channels"
+            node, f"the weights of channel {kind.near[0]} are two-valued but for rounding", "a straight-through form that cancels exactly"
         )
-    return float(slopes[0])
+    if Kinds.TERNARY in kind.kinds:
+        zeros = kind.zeros.tolist()
+        first = np.unravel_index(int(zeros[0]), w.shape)
+        raise lowering.refuse(
+            node, f"{len(zeros)} binary weights are exactly 0 (the first at {tuple(int(i) for i in first)})",
+            "sign(0) is 0: give a tie rule, or binarize with w >= 0",
+        )  # fmt: skip
+    return kind.binary and len(np.unique(x.slope[x.at >= 0])) == 1
 
 
 def _binary(
     lowering: Lowering, node: fx.Node, x: Operand, w: np.ndarray, where: Geometry, offset: np.ndarray
 ) -> Source:
-    slope = _slope(lowering, node, x)
+    slope = float(x.slope[x.at >= 0][0])
     flat = w.reshape(len(w), -1)
     scale = np.abs(flat).max(axis=1)
-    odd = np.flatnonzero((np.abs(flat) != scale[:, None]).any(axis=1))
-    if len(odd):
-        zeros = np.argwhere(flat == 0)
-        if len(zeros) and all(len(np.unique(np.abs(flat[c][flat[c] != 0]))) == 1 for c in odd):
-            raise lowering.refuse(
-                node, f"{len(zeros)} binary weights are exactly 0 (first: channel {zeros[0][0]}, input {zeros[0][1]})",
-                "sign(0) is 0: give a tie rule, or binarize with w >= 0",
-            )  # fmt: skip
-        values = len(np.unique(flat[odd[0]]))
-        raise lowering.refuse(
-            node, f"binary input but real weights: channel {odd[0]} holds {values} different values",
-            "weights of one magnitude per output channel; are they binarized outside the model?",
-        )  # fmt: skip
     signs = _arranged(np.where(w < 0, -1, 1).astype(np.int8), where)
     taps = np.abs(rerun(node, (x.at >= 0).astype(np.float64), np.ones_like(w), bias=False)).reshape(-1)
     if where.constant_pads:  # the pads are products like any other

@@ -9,7 +9,8 @@ import torch
 from xnorc.errors import LowerError
 from xnorc.lower.ops import dtype_of, shape_of
 from xnorc.lower.source import Source, canonical, program_shape
-from xnorc.lower.state import Lowering, Options
+from xnorc.lower.pixels import preprocess
+from xnorc.lower.state import Lowering
 from xnorc.program import Kind, Tensor
 
 
@@ -23,16 +24,6 @@ def input_tensor(example: torch.Tensor) -> Tensor:
     if len(shape) not in (2, 4) or shape[0] != 1:
         raise LowerError("example input", f"shape {shape}", "one image (1, C, H, W) or one vector (1, features)")
     return Tensor("image", program_shape(shape), Kind.U8)
-
-
-def preprocess(pixels: torch.Tensor, options: Options) -> torch.Tensor:
-    """uint8 (..., C) -> float32: x / 255 as ToTensor has it, then (x - mean) / std as Normalize has it, in that rounding."""
-    x = pixels.to(torch.float32).div(255)
-    if options.mean is not None:
-        x = x.sub(torch.tensor(options.mean, dtype=torch.float32))
-    if options.std is not None:
-        x = x.div(torch.tensor(options.std, dtype=torch.float32))
-    return x
 
 
 def lower_input(lowering: Lowering) -> Source:
@@ -56,12 +47,3 @@ def lower_input(lowering: Lowering) -> Source:
         offset=(-mean / std)[channel], low=np.zeros(elements, np.int64), high=np.full(elements, 255), noise=np.zeros(elements),
         table=table, kind_of=channel,
     )  # fmt: skip
-
-
-def images_to_float(x: np.ndarray, example: torch.Tensor, options: Options) -> torch.Tensor:
-    """uint8 (N, h, w, ch) -> what the model sees, (N, C, H, W) or (N, features), in the example's dtype."""
-    real = preprocess(torch.from_numpy(np.ascontiguousarray(x)), options).to(example.dtype)
-    if example.ndim == 4:
-        real = real.permute(0, 3, 1, 2)
-    # A copy into fresh memory: with one channel a permuted tensor passes for contiguous, yet sends convolutions channels-last.
-    return torch.empty(len(x), *example.shape[1:], dtype=real.dtype).copy_(real.reshape(len(x), *example.shape[1:]))

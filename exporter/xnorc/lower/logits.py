@@ -25,7 +25,7 @@ def lower_logits(lowering: Lowering) -> Tensor:
         raise lowering.refuse(node, "logits concatenated from several tensors", "one last layer")
     source = lowering.source(stops[0])
     classes = int(np.prod(shape_of(node)))
-    chain = Chain(node, np.arange(classes), list(stops), lowering.values, lowering.captured.where)
+    chain = Chain(lowering, node, np.arange(classes), list(stops))
     if (chain.entry < 0).any():
         raise lowering.refuse(node, "a logit that depends on nothing")
     at = chain.entry_at

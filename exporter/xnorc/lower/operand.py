@@ -3,16 +3,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import fx
 
 from xnorc.capture import Finite
+from xnorc.lower.affine import emit_affine
 from xnorc.lower.chain import Chain
 from xnorc.lower.ops import shape_of
+from xnorc.lower.source import Source
 from xnorc.lower.state import Lowering
+from xnorc.lower.streams import stream
 from xnorc.program import Kind, Tensor
 
 
@@ -38,18 +41,21 @@ class Operand:
 
 
 def rows_to_bits(finite: Finite) -> tuple[int | None, ...] | None:
-    """The bit of each row of a table that has two values wherever it varies: 1 for the greater; None for a tie row that
-    is a value of its own.  None altogether where more than two values remain."""
+    """The bit of each row of a table of two values: 1 for the greater.
+
+    Rows strictly between two others (sign(0) between -1 and +1) have none: whether a sum can reach them is for the search to say.
+    None altogether where the rows have no such order.
+    """
     rows = torch.stack(torch.broadcast_tensors(*finite.vals)).reshape(len(finite.vals), -1).to(torch.float64)
-    skip = finite.tie if finite.tie is not None and finite.distinct() > 2 else None
-    kept = [i for i in range(len(rows)) if i != skip]
-    base = rows[kept[0]]
-    same = [i for i in kept if torch.equal(rows[i], base)]
-    other = [i for i in kept if i not in same]
-    if any(not torch.equal(rows[i], rows[other[0]]) for i in other):
+    varies = (rows != rows[0]).any(dim=0)
+    if not bool(varies.any()):
+        return tuple(0 for _ in rows)
+    total = rows[:, varies].sum(dim=1)
+    least, most = rows[int(total.argmin())], rows[int(total.argmax())]
+    bits: list[int | None] = [0 if torch.equal(r, least) else 1 if torch.equal(r, most) else None for r in rows]
+    if finite.tie is not None and bits[finite.tie] is not None and None in bits:
         return None
-    greater = int(bool(other) and float(rows[other[0]].sum()) < float(base.sum()))
-    return tuple(None if i == skip else greater if i in same else 1 - greater for i in range(len(rows)))
+    return tuple(bits)
 
 
 def operand(lowering: Lowering, node: fx.Node) -> Operand:
@@ -68,7 +74,7 @@ def operand(lowering: Lowering, node: fx.Node) -> Operand:
 def _binary(lowering: Lowering, node: fx.Node, finite: Finite, bit_of_row: tuple[int | None, ...]) -> Operand:
     bits = lowering.bits_of(finite.src, bit_of_row)
     elements = int(np.prod(shape_of(node)))
-    chain = Chain(node, np.arange(elements), [finite.src], lowering.values, lowering.captured.where)
+    chain = Chain(lowering, node, np.arange(elements), [finite.src])
     entry_at = chain.entry_at
     low = finite.vals[bit_of_row.index(0)].expand(shape_of(node)).reshape(-1).to(torch.float64).numpy()
     upper = bit_of_row.index(1) if 1 in bit_of_row else bit_of_row.index(0)
@@ -79,32 +85,41 @@ def _binary(lowering: Lowering, node: fx.Node, finite: Finite, bit_of_row: tuple
 
 
 def _integer(lowering: Lowering, node: fx.Node) -> Operand:
-    """Follow the chain from the integers and prove it affine on all of them."""
-    stops = list(lowering.known[node])
-    if len(stops) > 1:
-        raise lowering.refuse(node, f"{len(stops)} concatenated real tensors enter a dot", "binarize them first")
-    source = lowering.source(stops[0])
+    """Pixels through an affine chain as they are; anything else as an int16 stream."""
+    stops = lowering.known[node]
+    if stops == (lowering.captured.input,):
+        made = _pixels(lowering, node, lowering.source(stops[0]))
+        if made is not None:
+            return made
+    source = stream(lowering, node, lowering.scales.int16(node))
+    return Operand(node, source.tensor, source.at, np.where(source.at >= 0, source.scale, 0.0), source.offset, source.scale[0])
+
+
+def _pixels(lowering: Lowering, node: fx.Node, source: Source) -> Operand | None:
+    """The image itself, or an affine function of it, asked at every pixel value."""
     elements = int(np.prod(shape_of(node)))
-    if node is stops[0]:
+    if node is source.node:
         return Operand(node, source.tensor, source.at, source.scale, source.offset)
-    chain = Chain(node, np.arange(elements), stops, lowering.values, lowering.captured.where)
+    chain = Chain(lowering, node, np.arange(elements), [source.node])
     of_site, sites = chain.classes([source.classes()])
     small = chain.at_sites(sites)
     inside = small.entry >= 0
-    entry_at = np.maximum(small.entry_at, 0)
-    steps = 256 if source.tensor.kind in (Kind.U8, Kind.I8) else 1025
-    low, high = source.low[entry_at], source.high[entry_at]
-    q = low + (high - low) * np.arange(steps, dtype=np.int64)[:, None] // (steps - 1)
-    real = small(source.real(q, entry_at)).to(torch.float64).numpy()
-    slope = (real[-1] - real[0]) / np.maximum(high - low, 1)
-    offset = real[0] - slope * low
-    error = np.abs(real - (slope * q + offset)).max() if inside.any() else 0.0
-    reach = np.abs(real).max() + np.abs(slope * (high - low)).max()
-    if error > 1e-5 * reach:
-        raise lowering.refuse(
-            node, "what lies between these integers and the convolution is not affine", "scale and shift the input only"
-        )
-    slope = np.where(inside, slope, 0.0)
+    q = np.broadcast_to(np.arange(256)[:, None], (256, len(sites))).copy()
+    real = small(source.real(q, np.maximum(small.entry_at, 0))).to(torch.float64).numpy()
+    slope = (real[-1] - real[0]) / 255
+    if np.abs(real - (slope * q + real[0])).max() > 1e-5 * max(np.abs(real).max(), 1e-30):
+        return None
     at = np.where(chain.entry >= 0, source.at[np.maximum(chain.entry_at, 0)], -1)
-    return Operand(node, source.tensor, at, slope[of_site], offset[of_site], float(error))
+    return Operand(node, source.tensor, at, np.where(inside, slope, 0.0)[of_site], real[0][of_site])
 
+
+def as_integers(lowering: Lowering, x: Operand) -> Operand:
+    """Bits as int8 of -1 and +1, for weights that are not binary."""
+    if x.tensor not in lowering.unpacked:
+        h, w, ch = x.tensor.shape
+        size = h * w * ch
+        lowering.unpacked[x.tensor] = emit_affine(
+            lowering, x.node, x.tensor, np.arange(size), np.full(size, 2.0), np.full(size, -1.0), Kind.I8, 1.0, (-1, 1), 1,
+            f"{x.tensor.name}_int8",
+        )  # fmt: skip
+    return replace(x, tensor=lowering.unpacked[x.tensor])

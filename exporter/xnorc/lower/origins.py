@@ -16,15 +16,14 @@ from xnorc.lower.ops import CASTS, is_call, is_cat, is_elementwise, is_moving
 Origins = dict[fx.Node, tuple[fx.Node, ...]]
 
 
-def origins(captured: Captured) -> Origins:
+def origins(captured: Captured, transparent: dict[fx.Node, fx.Node]) -> Origins:
     """The origins of every node that depends on the input, in graph order; more than one only below a cat."""
     points = {point.node for point in captured.points}
     result: Origins = {}
     for node in captured.graph.graph.nodes:
         if node.op == "output" or isinstance(captured.values.get(node), Const) or node.op == "get_attr":
             continue
-        arguments = node.all_input_nodes[:1] if is_call(node, CASTS) else node.all_input_nodes
-        found = [result[n] for n in arguments if n in result]
+        found = [result[n] for n in _arguments(node, transparent) if n in result]
         through = is_elementwise(node) or is_moving(node) or is_cat(node)
         if node in points or not found or not through:
             result[node] = (node,)
@@ -35,8 +34,13 @@ def origins(captured: Captured) -> Origins:
     return result
 
 
-def origin_of_arguments(node: fx.Node, known: Origins) -> tuple[fx.Node, ...]:
+def origin_of_arguments(node: fx.Node, known: Origins, transparent: dict[fx.Node, fx.Node]) -> tuple[fx.Node, ...]:
     """The origins of a node's own arguments: what a binarize point or a join is made of."""
-    arguments = node.all_input_nodes[:1] if is_call(node, CASTS) else node.all_input_nodes
-    found = [known[n] for n in arguments if n in known]
+    found = [known[n] for n in _arguments(node, transparent) if n in known]
     return tuple(dict.fromkeys(o for each in found for o in each))
+
+
+def _arguments(node: fx.Node, transparent: dict[fx.Node, fx.Node]) -> list[fx.Node]:
+    if node in transparent:
+        return [transparent[node]]
+    return node.all_input_nodes[:1] if is_call(node, CASTS) else node.all_input_nodes

@@ -25,14 +25,23 @@ def lower_point(lowering: Lowering, node: fx.Node, bit_of_row: tuple[int | None,
         return _pool_of_bits(lowering, node, bit_of_row)
     if is_cat(node):
         return _cat_of_bits(lowering, node, bit_of_row)
-    stops = origin_of_arguments(node, lowering.known)
+    stops = origin_of_arguments(node, lowering.known, lowering.transparent)
     if len(stops) == 1 and is_call(stops[0], MAX_POOL):
         made = lower_pooled(lowering, node, stops[0], bit_of_row)
         if made is not None:
             return made
-    if len(stops) != 1:
-        raise lowering.refuse(node, f"one bit made of {len(stops)} different tensors", "binarize a sum, then combine")
-    return lower_threshold(lowering, node, stops[0], bit_of_row)
+    parts = lower_threshold(lowering, node, stops, bit_of_row)
+    if len(parts) == 1:
+        return Bits(node, parts[0][0], parts[0][2], bit_of_row)
+    elements = int(np.prod(shape_of(node)))
+    which, at = np.zeros(elements, np.int64), np.zeros(elements, np.int64)
+    for index, (_, mine, place) in enumerate(parts):
+        which[mine], at[mine] = index, place
+    shape = shape_of(node)
+    tensor, where = assembled(
+        lowering, node, [part[0] for part in parts], which, at, program_shape(shape), nchw=len(shape) == 4
+    )
+    return Bits(node, tensor, where, bit_of_row)
 
 
 def _pool_of_bits(lowering: Lowering, node: fx.Node, bit_of_row: tuple[int | None, ...]) -> Bits:

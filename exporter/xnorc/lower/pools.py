@@ -16,15 +16,21 @@ import numpy as np
 import torch
 from torch import fx
 
+from xnorc.errors import LowerError
+from xnorc.lower.affine import emit_affine
 from xnorc.lower.bits import Question, answer, emit_threshold
+from xnorc.lower.blocks import blocks
 from xnorc.lower.chain import Chain
 from xnorc.lower.monotone import is_monotone
 from xnorc.lower.ops import argument, shape_of
 from xnorc.lower.reader import Reader
-from xnorc.lower.source import canonical, program_shape
+from xnorc.lower.routing import routed
+from xnorc.lower.source import Source, canonical, program_shape
 from xnorc.lower.state import Bits, Lowering
+from xnorc.lower.streams import stream
 from xnorc.program import Kind, Tensor, Window
 from xnorc.program.nodes.bmaxpool2d import BMaxPool2d
+from xnorc.program.nodes.maxpool2d import MaxPool2d
 
 
 def pool_window(node: fx.Node) -> Window:
@@ -78,9 +84,8 @@ def lower_pooled(lowering: Lowering, node: fx.Node, pool: fx.Node, bit_of_row: t
     if len(stops) != 1:
         return None
     source = lowering.source(stops[0])
-    where, values = lowering.captured.where, lowering.values
-    tail = Chain(node, np.arange(int(np.prod(shape_of(node)))), [pool], values, where)
-    head = Chain(before, np.arange(int(np.prod(shape_of(before)))), [stops[0]], values, where)
+    tail = Chain(lowering, node, np.arange(int(np.prod(shape_of(node)))), [pool])
+    head = Chain(lowering, before, np.arange(int(np.prod(shape_of(before)))), [stops[0]])
     same_place = np.array_equal(source.at[head.entry_at], canonical(shape_of(before)))
     if not same_place or program_shape(shape_of(before)) != source.tensor.shape or (tail.entry < 0).any() or not is_monotone(tail):
         return None
@@ -137,3 +142,84 @@ def _question(
     )  # fmt: skip
 
 
+
+
+def lower_max_pool(lowering: Lowering, node: fx.Node) -> Source:
+    """A max pool on integers: of the sums themselves where the way to the pool is affine, of a stream elsewhere.
+
+    max(a q + b) is a max(q) + b for a > 0; channels with a < 0 are negated first.
+    """
+    before = node.args[0]
+    assert isinstance(before, fx.Node)
+    stops = lowering.known[before]
+    shape = shape_of(before)
+    made = _affine_pool(lowering, node, before, stops[0]) if len(stops) == 1 else None
+    if made is not None:
+        return made
+    source = stream(lowering, before, lowering.scales.int16(before))
+    tensor, _ = routed(lowering, node, source.tensor, source.at, program_shape(shape), nchw=True)
+    pooled = _emit_max_pool(lowering, node, tensor)
+    size = int(np.prod(shape_of(node)))
+    return Source(
+        node=node, tensor=pooled, at=canonical(shape_of(node)), scale=np.full(size, source.scale[0]), offset=np.zeros(size),
+        low=np.full(size, source.low[0]), high=np.full(size, source.high[0]), noise=np.zeros(size), exact=source.exact,
+    )  # fmt: skip
+
+
+def _emit_max_pool(lowering: Lowering, node: fx.Node, tensor: Tensor) -> Tensor:
+    window = pool_window(node)
+    shape = (*window.out_hw(*tensor.shape[:2]), tensor.shape[2])
+    output = lowering.tensor(f"{lowering.layer(node)}_pool", shape, tensor.kind, tensor.scale)
+    return lowering.emit(MaxPool2d(name=lowering.layer(node), inputs=(tensor.name,), output=output, window=window))
+
+
+def _affine_pool(lowering: Lowering, node: fx.Node, before: fx.Node, stop: fx.Node) -> Source | None:
+    """Pool the integers of `stop`, if the chain to the pool is one affine function a channel."""
+    source = lowering.source(stop)
+    if source.tensor.kind is Kind.BIT:
+        return None
+    shape = shape_of(before)
+    head = Chain(lowering, before, np.arange(int(np.prod(shape))), [stop])
+    if (head.entry < 0).any() or not is_monotone(head):
+        return None
+    slope, offset = source.scale[head.entry_at], source.offset[head.entry_at]
+    if before is not stop:
+        try:
+            found = blocks(lowering, head, stop)
+        except LowerError:
+            return None
+        if any(b.kind != "affine" for b in found):
+            return None
+        for block in found:
+            slope, offset = slope * block.slope, offset * block.slope + block.offset
+    ch = shape[1]
+    per_channel = slope.reshape(ch, -1), offset.reshape(ch, -1)
+    if any(np.ptp(p, axis=1).any() for p in per_channel) or (per_channel[0] == 0).any():
+        return None
+    at = source.at[head.entry_at]
+    tensor, _ = routed(lowering, node, source.tensor, at, program_shape(shape), nchw=True)
+    sign = np.sign(per_channel[0][:, 0]).astype(np.int64)
+    reach = int(max(np.abs(source.low).max(), np.abs(source.high).max()))
+    if (sign < 0).any():
+        h, w, _ = tensor.shape
+        tiled = np.tile(sign, h * w).astype(np.float64)
+        tensor = emit_affine(
+            lowering, node, tensor, np.arange(tensor.size), tiled, np.zeros(tensor.size), tensor.kind, 1.0, (-reach, reach), reach,
+            f"{lowering.layer(node)}_turned",
+        )  # fmt: skip
+    pooled = _emit_max_pool(lowering, node, tensor)
+    channel = np.repeat(np.arange(ch), int(np.prod(shape_of(node)[2:])))
+    representative = np.arange(ch) * (head.entry_at.size // ch)
+    low = np.where(sign > 0, source.low[head.entry_at[representative]], -source.high[head.entry_at[representative]])
+    high = np.where(sign > 0, source.high[head.entry_at[representative]], -source.low[head.entry_at[representative]])
+    small = head.at_sites(representative)
+
+    def evaluate(q: np.ndarray, wanted: np.ndarray, shift: float) -> torch.Tensor:
+        part = head.at_sites(representative[channel[wanted]])
+        return part(source.real(q * sign[channel[wanted]], part.entry_at, shift))
+
+    return Source(
+        node=node, tensor=pooled, at=canonical(shape_of(node)), scale=np.abs(per_channel[0][:, 0])[channel],
+        offset=per_channel[1][:, 0][channel], low=low[channel], high=high[channel],
+        noise=source.noise[small.entry_at][channel], kind_of=channel, evaluate=evaluate, exact=source.exact,
+    )  # fmt: skip

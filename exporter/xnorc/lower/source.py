@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -28,6 +29,8 @@ class Source:
         taps: int64, products summed into q where it is a sum of that many +-1 (so |q| <= taps, of one parity), else None.
         table: for an input, the exact values of q = 0..255 in the node's dtype, (256, elements of `kind_of`), else None.
         kind_of: int64, column of `table` for each element.
+        evaluate: how to compute `real` where the model's own operations lie ahead (a max pool of a chain), else None.
+        exact: False where something was rounded: torch's value differs by more than `noise`.
     """
 
     node: fx.Node
@@ -41,7 +44,8 @@ class Source:
     taps: np.ndarray | None = None
     table: torch.Tensor | None = None
     kind_of: np.ndarray | None = None
-    exact: bool = field(default=True)  # False where real weights were quantised: torch's value differs by more than noise
+    evaluate: Callable[[np.ndarray, np.ndarray, float], torch.Tensor] | None = None
+    exact: bool = True
 
     def classes(self) -> np.ndarray:
         """int64: elements of equal number mean the same thing and range alike."""
@@ -59,6 +63,8 @@ class Source:
         `shift` displaces by that many times the noise.
         """
         dtype = self.node.meta["val"].dtype
+        if self.evaluate is not None:
+            return self.evaluate(q, at, shift)
         if self.table is not None and self.kind_of is not None:
             return self.table[torch.from_numpy(q), torch.from_numpy(np.broadcast_to(self.kind_of[at], q.shape).copy())]
         value = q * self.scale[at] + (self.offset[at] + shift * self.noise[at])

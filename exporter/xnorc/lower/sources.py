@@ -1,13 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which way an origin becomes integers: the image, a dot."""
+"""Which way an origin becomes integers: the image, a dot, bits that are added to something, a join, a pool."""
 
 from __future__ import annotations
 
+import numpy as np
 from torch import fx
 
+from xnorc.capture import Finite
+from xnorc.lower.averages import AVERAGES, lower_average
 from xnorc.lower.dots import lower_dot
 from xnorc.lower.inputs import lower_input
-from xnorc.lower.ops import DOTS, is_call
+from xnorc.lower.joins import lower_join
+from xnorc.lower.operand import rows_to_bits
+from xnorc.lower.ops import DOTS, MAX_POOL, is_call, shape_of
+from xnorc.lower.pools import lower_max_pool
+from xnorc.lower.scales import is_join
 from xnorc.lower.source import Source
 from xnorc.lower.state import Lowering
 
@@ -20,6 +27,34 @@ def lower_source(lowering: Lowering, node: fx.Node) -> Source:
     """
     if node is lowering.captured.input:
         return lower_input(lowering)
+    if any(point.node is node for point in lowering.captured.points):
+        return _bits(lowering, node)
     if is_call(node, DOTS):
         return lower_dot(lowering, node)
-    raise lowering.refuse(node, f"{node.target} of real values", "binarize first")
+    if is_call(node, MAX_POOL):
+        return lower_max_pool(lowering, node)
+    if is_call(node, AVERAGES):
+        return lower_average(lowering, node)
+    if is_join(node, lowering.known):
+        return lower_join(lowering, node)
+    raise lowering.refuse(
+        node, f"{node.target} of real values that depend on the image", "sums, differences, pools and averages of real maps"
+    )
+
+
+def _bits(lowering: Lowering, node: fx.Node) -> Source:
+    """A binarize point read as a number: bit 0 is one value, bit 1 the other."""
+    table = lowering.values[node]
+    assert isinstance(table, Finite)
+    bit_of_row = rows_to_bits(table)
+    if bit_of_row is None or 1 not in bit_of_row:
+        raise lowering.refuse(node, f"{len(table.codes)} values join a real-valued path", "two values")
+    bits = lowering.bits_of(node, bit_of_row)
+    low, high = (
+        table.vals[bit_of_row.index(b)].double().expand(shape_of(node)).reshape(-1).numpy() for b in (0, 1)
+    )
+    size = len(bits.at)
+    return Source(
+        node=node, tensor=bits.tensor, at=bits.at, scale=high - low, offset=low, low=np.zeros(size, np.int64),
+        high=np.ones(size, np.int64), noise=np.zeros(size),
+    )  # fmt: skip

@@ -13,12 +13,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import torch
 from torch import fx
 
 from xnorc.capture import Captured, module_path
 from xnorc.errors import LowerError
+from xnorc.lower.factors import positive_factors
+from xnorc.lower.options import Options
 from xnorc.lower.origins import Origins, origins
+from xnorc.lower.scales import Scales
 from xnorc.lower.source import Source
 from xnorc.program import Kind, Node, Tensor
 
@@ -40,24 +42,6 @@ class Bits:
     bit_of_row: tuple[int | None, ...]
 
 
-@dataclass(frozen=True)
-class Options:
-    """What the user chose.
-
-    Attributes:
-        mean, std: per channel, applied to x / 255 ahead of the model; None: the model sees x / 255.
-        tie: the value (+1 or -1) of sign(0) where a model can reach it; None refuses.
-        calibration: uint8 (N, h, w, ch) samples, or None.
-        percentile: share of calibration magnitudes a stream must hold without saturating, in percent.
-    """
-
-    mean: tuple[float, ...] | None = None
-    std: tuple[float, ...] | None = None
-    tie: int | None = None
-    calibration: np.ndarray | None = None
-    percentile: float = 100.0
-
-
 @dataclass(eq=False)
 class Lowering:
     """See the module text."""
@@ -74,10 +58,14 @@ class Lowering:
     sources: dict[fx.Node, Source] = field(default_factory=dict)
     bits: dict[tuple[fx.Node, tuple[int | None, ...]], Bits] = field(default_factory=dict)
     known: Origins = field(default_factory=dict)
-    floats: dict[fx.Node, torch.Tensor] = field(default_factory=dict)
+    transparent: dict[fx.Node, fx.Node] = field(default_factory=dict)  # positive factors ahead of a sign -> the other factor
+    unpacked: dict[Tensor, Tensor] = field(default_factory=dict)  # bits -> the same as int8
+    streams: dict[tuple[fx.Node, float, Kind], Source] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.known = origins(self.captured)
+        self.transparent = positive_factors(self.captured)
+        self.known = origins(self.captured, self.transparent)
+        self.scales = Scales(self.captured, self.options, self.known)
         self.names.add(self.input.name)
 
     @property

@@ -17,7 +17,7 @@ from torch import fx, nn
 from xnorc.capture import Finite, run
 from xnorc.errors import DataError
 from xnorc.lower import Lowered, Options
-from xnorc.lower.inputs import images_to_float
+from xnorc.lower.pixels import images_to_float
 from xnorc.lower.source import Source
 from xnorc.lower.state import Bits
 from xnorc.program import Kind, Node
