@@ -9,6 +9,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from gallery import HERE, build, eager, images, load, names, to_float
+from gallery.data import digits
 
 aten = torch.ops.aten
 DECISIONS = {
@@ -30,6 +31,14 @@ class Decisions(TorchDispatchMode):
         if func in DECISIONS and result.ndim >= 2 and result.shape[0] == COUNT:
             self.seen.append((str(func), result.detach().to(torch.float32).clone()))
         return result
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(params=names())
@@ -81,6 +90,15 @@ def test_answers_do_not_depend_on_the_batch(network):
     together = eager(net, x)
     alone = torch.cat([eager(net, x[i : i + 1]) for i in range(len(x))])
     torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", [name for name in names() if load(name).STREAM])
+def test_networks_with_streams_are_trained(name):
+    network = load(name)
+    x, y = digits(network.INPUT)[2:]
+    part = slice(0, 600)
+    guess = eager(build(network), to_float(network, x[part])).argmax(1).numpy()
+    assert (guess == y[part]).mean() > 0.93
 
 
 def test_weights_are_plain_small_arrays():
