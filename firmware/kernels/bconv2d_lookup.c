@@ -108,7 +108,7 @@ static void build_table(const uint32_t *weights, uint32_t in_ch, uint32_t *table
 }
 
 // A word of weight 2^level joins the counters: two that wait at a level become one plane sum and one carry.
-static inline void push(counter_t *count, uint32_t level, uint32_t word) {
+static void push(counter_t *count, uint32_t level, uint32_t word) {
     while (count->waiting >> level & 1u) {
         count->waiting ^= 1u << level;
         word = full_add(&count->plane[level], count->wait[level], word);
@@ -131,28 +131,44 @@ static inline uint32_t look(const uint32_t *table, const uint8_t *index) {
     return *(const uint32_t *)(const void *)((const uint8_t *)table + *index);
 }
 
+// Planes 1..4 of a counter, in registers.
+typedef struct {
+    uint32_t p1, p2, p3, p4;
+} low_t;
+
+// Eight lookups of weight 2 join planes 1..3; returns a carry of weight 16.
+static inline uint32_t add_half(low_t *low, const uint32_t *table, const uint8_t *s) {
+    const uint32_t a = full_add(&low->p1, look(table, s + 0), look(table, s + 1));
+    const uint32_t b = full_add(&low->p1, look(table, s + 2), look(table, s + 3));
+    const uint32_t e = full_add(&low->p2, a, b);
+    const uint32_t c = full_add(&low->p1, look(table, s + 4), look(table, s + 5));
+    const uint32_t d = full_add(&low->p1, look(table, s + 6), look(table, s + 7));
+    const uint32_t f = full_add(&low->p2, c, d);
+    return full_add(&low->p3, e, f);
+}
+
 // Adds the mismatches of one tap: 16 lookups of weight 2 per 32 inputs, added in a tree whose planes 1..4 stay in
 // registers; a carry of weight 32 per block and the parity of weight 1 go on by push().
 TIGHT static void count_tap(counter_t *count, const uint32_t *table, const uint32_t *indices, uint32_t words) {
-    uint32_t p1 = count->plane[1], p2 = count->plane[2], p3 = count->plane[3], p4 = count->plane[4];
+    low_t low = {count->plane[1], count->plane[2], count->plane[3], count->plane[4]};
     const uint8_t *s = (const uint8_t *)indices;
+    uint32_t first = 0;
+    int odd = 0; // a block's carry waits in `first`
     do {
-        uint32_t half[2];
-        for (uint32_t i = 0; i < 2; i++, s += 8, table += HALF) {
-            const uint32_t a = full_add(&p1, look(table, s + 0), look(table, s + 1));
-            const uint32_t b = full_add(&p1, look(table, s + 2), look(table, s + 3));
-            const uint32_t e = full_add(&p2, a, b);
-            const uint32_t c = full_add(&p1, look(table, s + 4), look(table, s + 5));
-            const uint32_t d = full_add(&p1, look(table, s + 6), look(table, s + 7));
-            const uint32_t f = full_add(&p2, c, d);
-            half[i] = full_add(&p3, e, f);
-        }
-        push(count, 5, full_add(&p4, half[0], half[1]));
+        const uint32_t e = add_half(&low, table, s);
+        const uint32_t f = add_half(&low, table + HALF, s + 8);
+        const uint32_t carry = full_add(&low.p4, e, f);
+        s += 16;
+        table += BLOCK;
+        if (odd) push(count, 6, full_add(&count->plane[5], first, carry));
+        first = carry;
+        odd = !odd;
     } while (--words);
-    count->plane[1] = p1;
-    count->plane[2] = p2;
-    count->plane[3] = p3;
-    count->plane[4] = p4;
+    count->plane[1] = low.p1;
+    count->plane[2] = low.p2;
+    count->plane[3] = low.p3;
+    count->plane[4] = low.p4;
+    if (odd) push(count, 5, first);
     push(count, 0, look(table, s));
 }
 
