@@ -122,6 +122,31 @@ def build(
         FitError: flash or RAM overflows; names the region and the bytes.
         ToolError: the compiler is missing or refuses; carries its first complaint.
     """
+    objects = compile_sources(board, [*board_sources(board), *sources], out, includes=includes, defines=defines)
+    elf, binary = out / f"{name}.elf", out / f"{name}.bin"
+    script = ["-T", str(out / "linker.ld"), f"-Wl,-Map={out / name}.map"]
+    target = ["-mthumb", f"-mcpu={board.core}", "-mfloat-abi=soft", *board.cflags]
+    link = run_tool([cross_compiler(), *target, *LINK, *script, *map(str, objects), *LIBRARIES, "-o", str(elf)])
+    if link.returncode:
+        raise link_error(board, link.stderr)
+    objcopy = str(Path(cross_compiler()).with_name("arm-none-eabi-objcopy"))
+    run_tool([objcopy, "-O", "binary", str(elf), str(binary)], check=True)
+    return measure(board, elf, binary)
+
+
+def compile_sources(
+    board: Board,
+    sources: Iterable[Path],
+    out: Path,
+    *,
+    includes: Sequence[Path] = (),
+    defines: Mapping[str, str | int] | None = None,
+) -> list[Path]:
+    """Compile `sources` as `build` does, without linking: objects in out/obj, which other builds may take in.
+
+    Raises:
+        ToolError: the compiler is missing or refuses; carries its first complaint.
+    """
     gcc = cross_compiler()
     out.mkdir(parents=True, exist_ok=True)
     for file, text in render_board(board).items():
@@ -130,15 +155,7 @@ def build(
     paths = [*includes, out, firmware / "include", firmware / "port", firmware / "startup"]
     flags = [*TARGET, *SECTIONS, f"-mcpu={board.core}", *board.cflags, *WARNINGS, *(f"-I{path}" for path in paths)]
     flags += [f"-D{key}={value}" for key, value in (defines or {}).items()]
-    objects = compile_all([gcc, *flags], [*board_sources(board), *sources], out / "obj")
-    elf, binary = out / f"{name}.elf", out / f"{name}.bin"
-    script = ["-T", str(out / "linker.ld"), f"-Wl,-Map={out / name}.map"]
-    target = ["-mthumb", f"-mcpu={board.core}", "-mfloat-abi=soft", *board.cflags]
-    link = run_tool([gcc, *target, *LINK, *script, *map(str, objects), *LIBRARIES, "-o", str(elf)])
-    if link.returncode:
-        raise link_error(board, link.stderr)
-    run_tool([str(Path(gcc).with_name("arm-none-eabi-objcopy")), "-O", "binary", str(elf), str(binary)], check=True)
-    return measure(board, elf, binary)
+    return compile_all([gcc, *flags], list(sources), out / "obj")
 
 
 def build_host(
@@ -168,15 +185,17 @@ def build_host(
 def compile_all(command: Sequence[str], sources: Sequence[Path], out: Path, optimise: bool = True) -> list[Path]:
     """Compile each source into `out`, as many at a time as there are processors; objects in the sources' order."""
     out.mkdir(parents=True, exist_ok=True)
-    objects = [out / f"{at:03}_{source.stem}.o" for at, source in enumerate(sources)]
 
-    def one(source: Path, target: Path) -> None:
+    def one(at: int, source: Path) -> Path:
+        if source.suffix == ".o":
+            return source
+        target = out / f"{at:03}_{source.stem}.o"
         level = ["-O2" if source.parent.name == "kernels" else "-Os"] if optimise else []
         run_tool([*command, *level, "-c", str(source), "-o", str(target)], check=True)
+        return target
 
     with ThreadPoolExecutor(max(1, os.cpu_count() or 1)) as pool:
-        list(pool.map(one, sources, objects))
-    return objects
+        return list(pool.map(one, range(len(sources)), sources))
 
 
 def run_tool(command: Sequence[str], check: bool = False) -> subprocess.CompletedProcess[str]:
@@ -201,9 +220,9 @@ def link_error(board: Board, stderr: str) -> FitError | ToolError:
     if not over:
         return ToolError("arm-none-eabi-ld", complaint(stderr))
     lengths = {"FLASH": board.memory.flash.length, "RAM": board.memory.ram.length}
+    named = {"FLASH": "flash", "RAM": "RAM"}
     what = [
-        f"{'RAM' if region == 'RAM' else 'flash'} has {lengths[region]} bytes, {lengths[region] + int(count)} are needed:"
-        f" {count} too many"
+        f"{named[region]} has {lengths[region]} bytes, {lengths[region] + int(count)} are needed: {count} too many"
         for region, count in over
     ]
     return FitError(board.name, " and ".join(what), "a smaller network, or a board with more memory")

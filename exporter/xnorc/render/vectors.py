@@ -54,12 +54,11 @@ class Vector:
 
     @property
     def flash(self) -> int:
-        """Bytes of constants, at most (kernels may share arrays)."""
-        constants = sum(
-            k.struct.nbytes + sum(a.nbytes + 4 for _, a in k.struct.arrays()) + _ROW + len(self.name)
-            for k in self.kernels
-        )
-        return constants + self.node.output.nbytes + sum(t.nbytes for t in self.tensors)
+        """Bytes of constants; arrays that its kernels share are counted once."""
+        arrays = {array.key: array.nbytes for k in self.kernels for _, array in k.struct.arrays()}
+        constants = sum(arrays.values()) + 4 * len(arrays)
+        rows = sum(k.struct.nbytes + _ROW + len(self.name) for k in self.kernels)
+        return constants + rows + self.node.output.nbytes + sum(t.nbytes for t in self.tensors)
 
 
 @dataclass(frozen=True)
