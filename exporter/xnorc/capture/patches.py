@@ -3,18 +3,22 @@
 
 `.cuda()` gives the tensor back.  `tensor.data` reads as `detach()` and writes by copying, since a tracer loses what goes
 around autograd.  A pre-0.4 `autograd.Function`, whose forward takes `self`, runs its forward directly.  `Tensor.rename`,
-gone since torch lost named tensors, gives the tensor back.
+gone since torch lost named tensors, gives the tensor back.  And source positions: torch.export keeps only frames of
+functions called `forward`; here the user's helpers below them stay, so that an error can name the line that did it.
 """
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import nn
+from torch import fx, nn
 from torch.autograd import Function
+
+from xnorc.capture.source import is_users
 
 _TORCH_DATA = torch._C.TensorBase.__dict__["data"]
 
@@ -64,6 +68,12 @@ def _call_legacy(self: Any, *args: Any) -> Any:
     return type(self).forward(_LegacyContext(self), *args)
 
 
+def _users_frames(_tracer: Any, stack: traceback.StackSummary) -> traceback.StackSummary:
+    """From the first `forward` on, the frames of the user's own files."""
+    first = next((i for i, frame in enumerate(stack) if frame.name == "forward"), len(stack))
+    return traceback.StackSummary.from_list([frame for frame in stack[first:] if is_users(frame.filename)])
+
+
 @contextmanager
 def patched() -> Iterator[None]:
     """Keeps the patches above in force; nothing of torch stays changed afterwards."""
@@ -81,6 +91,7 @@ def patched() -> Iterator[None]:
         (torch.Tensor, "rename", _same),
         (Function, "apply", classmethod(apply_any)),
         (Function, "__call__", _call_legacy),
+        (fx.proxy.TracerBase, "_filter_traceback_frames", _users_frames),
     ]
     before = [(owner, name, owner.__dict__.get(name)) for owner, name, _ in changes]
     try:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import struct
 from math import frexp
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import fx
@@ -84,8 +84,50 @@ def _same_sign(hard: fx.Node, soft: fx.Node, values: dict[fx.Node, Value]) -> bo
     if dtype(entry) is not torch.float32 or isinstance(values[entry], Finite):
         return False
     given = {n: values[n] for m in region for n in m.all_input_nodes if isinstance(values[n], Const)}
-    limit = 2.0 ** SIGNIFICAND[dtype(soft)]
     whole = bounds(values[entry])
+    wide = _widened(whole)
+    question = (_structure([entry, *region], values), region.index(hard), region.index(soft) if soft in region else -1)
+    for reach in (wide, whole):
+        key = (question, reach)
+        if key not in _answers:
+            _answers[key] = _decided(hard, soft, entry, region, given, reach)
+        if _answers[key]:
+            return True
+    return False
+
+
+_answers: dict[Any, bool] = {}  # networks repeat one binarizer many times
+
+
+def _structure(nodes: list[fx.Node], values: dict[fx.Node, Value]) -> Any:
+    """The region as plain data: equal for regions that compute the same from their entry."""
+    index = {n: i for i, n in enumerate(nodes)}
+
+    def plain(argument: Any) -> Any:
+        if isinstance(argument, tuple | list):
+            return tuple(plain(a) for a in argument)
+        if isinstance(argument, fx.Node):
+            if argument in index:
+                return ("node", index[argument])
+            tensor = values[argument].tensor  # type: ignore[union-attr]
+            return ("constant", tensor.dtype, tensor.min().item(), tensor.max().item())  # all that bounds look at
+        return (type(argument).__name__, repr(argument))
+
+    calls = [(n.target, plain(n.args), plain(sorted(n.kwargs.items()))) for n in nodes[1:]]
+    return (dtype(nodes[0]), tuple(calls))
+
+
+def _widened(whole: Range) -> Range:
+    """Bounds pushed out to powers of two, so that layers of different reach ask the same question."""
+    largest = max(-whole.lo, whole.hi, 1.0)
+    reach = 2.0 ** (frexp(largest)[1])
+    return Range(-reach if whole.lo < 0 else 0.0, reach if whole.hi > 0 else 0.0)
+
+
+def _decided(
+    hard: fx.Node, soft: fx.Node, entry: fx.Node, region: list[fx.Node], given: dict[fx.Node, Value], whole: Range
+) -> bool:
+    limit = 2.0 ** SIGNIFICAND[dtype(soft)]
     pieces = [(_key(whole.lo), _key(whole.hi))]
     if whole.lo < 0 < whole.hi:
         pieces = [(_key(whole.lo), -1), (0, 0), (1, _key(whole.hi))]

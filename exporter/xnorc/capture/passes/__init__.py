@@ -14,6 +14,7 @@ from xnorc.capture.passes.erase_noise import erase_noise
 from xnorc.capture.passes.fold_constants import fold_constants
 from xnorc.capture.passes.fold_known import fold_known
 from xnorc.capture.passes.merge_common import merge_common
+from xnorc.capture.passes.pair_comparisons import pair_comparisons
 from xnorc.capture.passes.refuse_effects import refuse_effects
 from xnorc.capture.passes.rewrite_dots import rewrite_dots
 from xnorc.capture.passes.rewrite_masks import rewrite_masks
@@ -26,7 +27,7 @@ Pass = Callable[[Work], bool]
 STAGES: tuple[tuple[Pass, ...], ...] = (
     (refuse_effects,),
     (erase_noise, split_tuples, rewrite_masks, merge_common),
-    (erase_noise, merge_common, cancel_straight_through),  # symbolically, before weights are folded
+    (erase_noise, merge_common, pair_comparisons, cancel_straight_through),  # symbolically, before weights are folded
     (settle_weights,),
     (fold_constants, erase_noise, rewrite_masks, rewrite_dots, merge_common, cancel_straight_through, fold_known),
     (settle_activations, merge_common),

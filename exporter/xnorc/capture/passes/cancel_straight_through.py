@@ -70,9 +70,14 @@ def cancel_straight_through(work: Work) -> bool:
 def _find(node: fx.Node) -> tuple[Sum, fx.Node, list[fx.Node]] | None:
     """The smallest tree of additions under `node` in which all but one leaf cancel, each occurring twice."""
     for depth in range(2, MAX_DEPTH + 1):
-        tree = _tree(node, node, depth)
+        whole: dict[fx.Node, tuple[int, int]] = {}
+        tree = _tree(node, depth, 1, whole, frozenset())
         if not isinstance(tree, Sum):
             return None
+        # A soft branch may be a sum itself: what cancels as a whole is not taken apart.
+        kept = frozenset(part for part, (total, times) in whole.items() if total == 0 and times > 1)
+        tree = _tree(node, depth, 1, {}, kept)
+        assert isinstance(tree, Sum)
         counts: dict[fx.Node, tuple[int, int]] = {}
         for leaf, sign in leaves(tree):
             total, times = counts.get(leaf, (0, 0))
@@ -84,14 +89,21 @@ def _find(node: fx.Node) -> tuple[Sum, fx.Node, list[fx.Node]] | None:
     return None
 
 
-def _tree(node: fx.Node, root: fx.Node, depth: int) -> Sum | fx.Node:
-    if depth == 0 or not _is_sum(node) or shape(node) != shape(root) or dtype(node) is not dtype(root):
+def _tree(
+    node: fx.Node, depth: int, sign: int, seen: dict[fx.Node, tuple[int, int]], kept: frozenset[fx.Node]
+) -> Sum | fx.Node:
+    """The sum under `node`; counts into `seen` every part of it, sums included, with its sign and number of uses."""
+    total, times = seen.get(node, (0, 0))
+    seen[node] = total + sign, times + 1
+    if depth == 0 or node in kept or not _is_sum(node):
         return node
     left, right = node.args[:2]
     assert isinstance(left, fx.Node)
     assert isinstance(right, fx.Node)
-    sign = -1 if packet(node) is aten.sub else 1
-    return Sum(_tree(left, root, depth - 1), _tree(right, root, depth - 1), sign)
+    turn = -1 if packet(node) is aten.sub else 1
+    return Sum(
+        _tree(left, depth - 1, sign, seen, kept), _tree(right, depth - 1, sign * turn, seen, kept), turn
+    )
 
 
 def _is_sum(node: fx.Node) -> bool:

@@ -33,6 +33,9 @@ def erase_noise(work: Work) -> bool:
             work.gm.graph.erase_node(node)
             changed = True
             continue
+        if packet(node) in (aten.view, aten._unsafe_view):
+            node.target = aten.reshape.default  # without the clone before it, a view may need a copy
+            changed = True
         kept = node.args[0] if node.args else None
         if isinstance(kept, fx.Node) and _computes_nothing(node, kept):
             replace(node, kept)

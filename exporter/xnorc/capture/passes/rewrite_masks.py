@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Masked writes become `where`; tensors made in the image of another one (`ones_like`, `new_zeros`) become constants.
+"""Masked writes become `where`; what takes only a shape or a dtype from another tensor takes it from nobody.
 
-`o[o == 0] = 1` is traced as `index_put(o, [o == 0], 1)`; element by element it is `where(o == 0, 1, o)`.
+`o[o == 0] = 1` is traced as `index_put(o, [o == 0], 1)`; element by element it is `where(o == 0, 1, o)`.  `ones_like(x)` is a
+constant, `type_as(a, x)` a cast of a, `expand_as` and `view_as` an expand and a view.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ def rewrite_masks(work: Work) -> bool:
             by = _masked_write(work, node)
         elif packet(node) in LIKE and packet(node) is not aten.empty_like:
             by = _like(work, node)
+        elif packet(node) in (aten.type_as, aten.expand_as, aten.view_as):
+            by = _as(work, node)
         if by is not None:
             replace(node, by)
             changed = True
@@ -56,3 +59,11 @@ def _like(work: Work, node: fx.Node) -> fx.Node:
     stand_in = torch.zeros(shape(x), dtype=dtype(x))
     args, kwargs = fx.node.map_arg((node.args, node.kwargs), lambda n: stand_in)
     return constant(work.gm, node, node.target(*args, **kwargs), node)  # type: ignore[operator]
+
+
+def _as(work: Work, node: fx.Node) -> fx.Node:
+    x = node.args[0]
+    if packet(node) is aten.type_as:
+        return insert(work.gm, node, aten._to_copy.default, (x,), node, dtype=dtype(node))
+    target = aten.expand.default if packet(node) is aten.expand_as else aten.view.default
+    return insert(work.gm, node, target, (x, list(shape(node))), node)

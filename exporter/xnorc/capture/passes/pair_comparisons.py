@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Opposite comparisons of the same two things become one and its negation: `x < t` is `not (x >= t)` where nothing is NaN.
+
+Without that, `(x >= 0) - (x < 0)` would be the difference of two unrelated bits, with three values.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import fx
+
+from xnorc.capture.edit import insert, replace
+from xnorc.capture.infer import infer
+from xnorc.capture.infer.pointwise import aten, packet
+from xnorc.capture.passes.work import Work
+from xnorc.capture.values import bounds
+
+OPPOSITE = {aten.lt: "ge", aten.le: "gt", aten.ge: "lt", aten.gt: "le", aten.ne: "eq", aten.eq: "ne"}
+MIRRORED = {"lt": "gt", "le": "ge", "ge": "le", "gt": "lt", "eq": "eq", "ne": "ne"}
+
+
+def pair_comparisons(work: Work) -> bool:
+    """Returns True if a comparison was replaced by the negation of an earlier one."""
+    values = None
+    seen: dict[Any, fx.Node] = {}
+    changed = False
+    for node in list(work.gm.graph.nodes):
+        if packet(node) not in OPPOSITE or len(node.args) != 2:
+            continue
+        a, b = node.args
+        opposite = OPPOSITE[packet(node)]
+        first = seen.get((opposite, _key(a), _key(b))) or seen.get((MIRRORED[opposite], _key(b), _key(a)))
+        if first is None:
+            seen.setdefault((packet(node).__name__, _key(a), _key(b)), node)
+            continue
+        values = values or infer(work.gm, work.image)
+        if not any(bounds(values[n]).nan for n in node.all_input_nodes):
+            replace(node, insert(work.gm, node, aten.logical_not.default, (first,), node))
+            changed = True
+    return changed
+
+
+def _key(argument: Any) -> Any:
+    return argument if isinstance(argument, fx.Node) else float(argument)
