@@ -55,7 +55,8 @@ def build_firmware(program: Program, board: Board, out: Path) -> Firmware:
         image = toolchain.build(board, app_sources(), out)
     except FitError as error:
         # The model alone fits; the model and the code do not.  Name the layer to make smaller.
-        layer = max(planned.steps, key=lambda s: s.ram if "RAM" in error.what else s.flash)
+        ram = "RAM" in error.what
+        layer = max(planned.steps, key=lambda step: step.ram if ram else step.flash)
         needs = f"the largest layer keeps {layer.ram} bytes of RAM alive and holds {layer.flash} bytes of flash"
         raise FitError(layer.node.name, f"{board.name}: {error.what}; {needs}", error.hint) from error
     return Firmware(planned, image)

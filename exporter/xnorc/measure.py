@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A program on labelled images, everywhere it can run: the integer program, host C, a device; and what is found, as a `Report`."""
+"""A program on labelled images, everywhere it can run (numpy, host C, a device), and what is found, as a `Report`."""
 
 from __future__ import annotations
 

@@ -27,7 +27,8 @@ def command(
 ) -> None:
     """Export a network: program.json, constants.npz, model.h and export.json, all at once or not at all.
 
-    --data calibrates real-valued paths (residual streams) and may carry mean and std; a purely binary network needs none.
+    --data calibrates real-valued paths (residual streams) and may carry mean and std; a purely binary network
+    needs none.
 
     [bold]Examples[/bold]: xnorc export build/digits/model.pt2 --out build/digits/program
     xnorc export mynet:build --state best.pt --data cifar_train.npz --out build/mynet

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What `demo` and `report` share: measure a program with a live accuracy line, then tables, report.json and report.html."""
+"""What `demo` and `report` share: measure with a live accuracy line, then tables, report.json and report.html."""
 
 from __future__ import annotations
 

@@ -38,8 +38,8 @@ def command(
 ) -> None:
     """Compare every tensor with PyTorch: differing bits, free-running and layer by layer, and the top-1 of both.
 
-    Lowers the model with the options of `export` and runs both on --data (or on random images). Exit code 1 if --program
-    holds another program.
+    Lowers the model with the options of `export` and runs both on --data (or on random images). Exit code 1 if
+    --program holds another program.
 
     [bold]Example[/bold]: xnorc verify build/digits/model.pt2 --data digits --program build/digits/program
     """
