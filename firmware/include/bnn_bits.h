@@ -80,4 +80,15 @@ static inline uint32_t bnn_passes(const bnn_thresholds_t *t, size_t at, int32_t 
     return (uint32_t)(v >= t->thr[at] && (t->thr2 == NULL || v < t->thr2[at]));
 }
 
+// What becomes of a pixel's sums: `count` (1..32) of them from channel `first` (a multiple of 32) on are compared with
+// their thresholds into one word, or stored where thr->thr is NULL.  `pixel` is y * out_w + x; in emit.c.
+typedef struct {
+    const bnn_thresholds_t *thr;
+    void *out;
+    uint16_t out_w, out_ch;
+    uint8_t out_kind;
+} bnn_sink_t;
+
+void bnn_emit(const bnn_sink_t *sink, uint32_t y, uint32_t x, uint32_t first, uint32_t count, const int32_t *sums);
+
 #endif

@@ -108,14 +108,25 @@ static void build_table(const uint32_t *weights, uint32_t in_ch, uint32_t *table
 }
 
 // A word of weight 2^level joins the counters: two that wait at a level become one plane sum and one carry.
-static void push(counter_t *count, uint32_t level, uint32_t word) {
-    while (count->waiting >> level & 1u) {
-        count->waiting ^= 1u << level;
+static void push_on(counter_t *count, uint32_t level, uint32_t word) {
+    for (;; level++) {
+        const uint32_t bit = 1u << level, waits = count->waiting & bit;
+        count->waiting ^= bit;
+        if (!waits) break;
         word = full_add(&count->plane[level], count->wait[level], word);
-        level++;
     }
     count->wait[level] = word;
-    count->waiting |= 1u << level;
+}
+
+// The same; the first step inline, which is the last one every second time.
+static inline void push(counter_t *count, uint32_t level, uint32_t word) {
+    const uint32_t bit = 1u << level, waits = count->waiting & bit;
+    count->waiting ^= bit;
+    if (waits) {
+        push_on(count, level + 1, full_add(&count->plane[level], count->wait[level], word));
+    } else {
+        count->wait[level] = word;
+    }
 }
 
 // Words that still wait join their planes.
@@ -172,43 +183,36 @@ TIGHT static void count_tap(counter_t *count, const uint32_t *table, const uint3
     push(count, 0, look(table, s));
 }
 
-// Lanes 4 q .. 4 q + 3 of the counters as four int32.  A nibble of a plane is spread over four bytes by one product.
-static void unslice(const uint32_t *plane, uint32_t planes, uint32_t q, int32_t *lanes) {
-    uint32_t part[3] = {0, 0, 0}; // bits 0..7, 8..15 and 16..23 of the four counts, a byte each
-    for (uint32_t b = 0; b < planes; b++) {
-        const uint32_t nibble = plane[b] >> (4u * q) & 15u;
-        part[b / 8u] |= (nibble * 0x00204081u & 0x01010101u) << (b % 8u);
-    }
-    for (uint32_t i = 0; i < 4; i++) {
-        const uint32_t byte = 8u * i;
-        lanes[i] = (int32_t)((part[0] >> byte & 255u) | (part[1] >> byte & 255u) << 8 | (part[2] >> byte & 255u) << 16);
+// The 32 lanes of the counters as numbers.  A nibble of a plane is spread over four bytes by one product (its bits
+// land 7 apart, without carries), and eight planes make four bytes of four counts.
+static void unslice(const uint32_t *plane, uint32_t planes, uint32_t *lanes) {
+    for (uint32_t shift = 0; shift < 32; shift += 4, lanes += 4) {
+        uint32_t counts[4] = {0, 0, 0, 0};
+        for (uint32_t top = planes; top > 0;) {
+            const uint32_t bottom = (top - 1u) & ~7u;
+            uint32_t bytes = 0; // planes bottom..top - 1
+            while (top > bottom) bytes = 2u * bytes + ((plane[--top] >> shift & 15u) * 0x00204081u & 0x01010101u);
+            for (uint32_t i = 0; i < 4; i++) counts[i] = counts[i] << 8 | (bytes >> 8u * i & 255u);
+        }
+        for (uint32_t i = 0; i < 4; i++) lanes[i] = counts[i];
     }
 }
 
-// The output word or numbers of group g at (y, x) from its finished planes.
-static void emit(const bnn_bconv2d_lookup_t *node, const uint32_t *plane, uint32_t g, uint32_t y, uint32_t x, void *out) {
-    const size_t pixel = (size_t)y * node->out_w + x;
+// The output of group g at (y, x) from its finished planes.
+static void finish(const bnn_bconv2d_lookup_t *node, const uint32_t *plane, uint32_t g, uint32_t y, uint32_t x, void *out) {
     if (node->base == NULL) {
-        ((uint32_t *)out)[pixel * BNN_WORDS(node->out_ch) + g] = ~plane[node->planes - 1] ^ node->flip[g];
+        const size_t word = ((size_t)y * node->out_w + x) * BNN_WORDS(node->out_ch) + g;
+        ((uint32_t *)out)[word] = ~plane[node->planes - 1] ^ node->flip[g];
         return;
     }
+    const bnn_sink_t sink = {&node->thresholds, out, node->out_w, node->out_ch, node->out_kind};
     const int32_t base = node->base[(size_t)node->rows[y] * node->n_cols + node->cols[x]];
-    const bnn_thresholds_t *thr = &node->thresholds;
-    const size_t at = thr->thr == NULL ? 0 : bnn_class(thr, y, x, node->out_ch);
-    uint32_t bits = 0;
-    for (uint32_t o = 32u * g; o < node->out_ch && o < 32u * g + 32u; o += 4) {
-        int32_t lanes[4];
-        unslice(plane, node->planes, o % 32u / 4u, lanes);
-        for (uint32_t i = 0; i < 4 && o + i < node->out_ch; i++) {
-            const int32_t dot = base - 2 * lanes[i];
-            if (thr->thr == NULL) {
-                bnn_store(out, pixel * node->out_ch + o + i, node->out_kind, dot);
-            } else {
-                bits |= bnn_passes(thr, at + o + i, dot) << ((o + i) % 32u);
-            }
-        }
-    }
-    if (thr->thr != NULL) ((uint32_t *)out)[pixel * BNN_WORDS(node->out_ch) + g] = bits ^ thr->flip[g];
+    uint32_t lanes[32];
+    int32_t dots[32];
+    unslice(plane, node->planes, lanes);
+    for (uint32_t i = 0; i < 32; i++) dots[i] = base - 2 * (int32_t)lanes[i];
+    const uint32_t left = node->out_ch - 32u * g;
+    bnn_emit(&sink, y, x, 32u * g, left < 32u ? left : 32u, dots);
 }
 
 // What one call works with; all of it lies in the scratch.
@@ -287,7 +291,7 @@ static void run_chunk(const bnn_bconv2d_lookup_t *node, const work_t *work, uint
             }
             settle(&count, node->planes);
             if (last == taps) {
-                emit(node, count.plane, g, y, x, out);
+                finish(node, count.plane, g, y, x, out);
             } else {
                 for (uint32_t b = 0; b < node->planes; b++) saved[b] = count.plane[b];
             }

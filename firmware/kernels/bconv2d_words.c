@@ -80,32 +80,25 @@ static runs_t gather(const bnn_bconv2d_t *node, const uint32_t *in, uint32_t y, 
 }
 
 void bnn_bconv2d_words(const bnn_bconv2d_t *node, const uint32_t *in, void *out, void *scratch) {
-    const bnn_thresholds_t *thr = &node->thresholds;
     const uint32_t out_per_group = (uint32_t)node->out_ch / node->groups;
     const uint32_t words = BNN_WORDS((uint32_t)node->in_ch / node->groups);
     const uint32_t fan_in = (uint32_t)node->window.kh * node->window.kw * words; // words of one output's weights
-    size_t pixel = 0;
+    const bnn_sink_t sink = {&node->thresholds, out, node->out_w, node->out_ch, node->out_kind};
     for (uint32_t y = 0; y < node->out_h; y++) {
-        for (uint32_t x = 0; x < node->out_w; x++, pixel++) {
-            const size_t at = thr->thr == NULL ? 0 : bnn_class(thr, y, x, node->out_ch);
+        for (uint32_t x = 0; x < node->out_w; x++) {
             const uint32_t *weights = node->weights;
-            runs_t runs = {0};
-            uint32_t bits = 0;
-            for (uint32_t o = 0; o < node->out_ch; o++, weights += fan_in) {
-                if (o % out_per_group == 0) runs = gather(node, in, y, x, o / out_per_group * words, words, scratch);
-                uint32_t differing = 0;
-                for (uint32_t r = 0, start = runs.start; r < runs.rows; r++, start += runs.step) {
-                    differing += differ((const uint32_t *)scratch + start, weights + start, runs.length);
-                }
-                const int32_t dot = runs.n - 2 * (int32_t)differing;
-                if (thr->thr == NULL) {
-                    bnn_store(out, pixel * node->out_ch + o, node->out_kind, dot);
-                    continue;
-                }
-                bits |= bnn_passes(thr, at + o, dot) << (o % 32u);
-                if (o % 32u == 31u || o + 1u == node->out_ch) {
-                    ((uint32_t *)out)[pixel * BNN_WORDS(node->out_ch) + o / 32u] = bits ^ thr->flip[o / 32u];
-                    bits = 0;
+            int32_t dots[32]; // of channels o - o % 32 .. o - 1
+            for (uint32_t g = 0, o = 0; g < node->groups; g++) {
+                const runs_t runs = gather(node, in, y, x, g * words, words, scratch);
+                for (uint32_t left = out_per_group; left > 0; left--, weights += fan_in) {
+                    uint32_t differing = 0;
+                    for (uint32_t r = 0, start = runs.start; r < runs.rows; r++, start += runs.step) {
+                        differing += differ((const uint32_t *)scratch + start, weights + start, runs.length);
+                    }
+                    dots[o++ % 32u] = runs.n - 2 * (int32_t)differing;
+                    if (o % 32u == 0 || o == node->out_ch) {
+                        bnn_emit(&sink, y, x, (o - 1u) & ~31u, (o - 1u) % 32u + 1u, dots);
+                    }
                 }
             }
         }

@@ -8,12 +8,15 @@
 #define TABLES 8u          // of one word of signs
 #define INPUTS 32u         // of one word of signs
 
-// table[s] = sum of (s bit i ? v[i] : -v[i]).
+// table[s] = sum of (s bit i ? v[i] : -v[i]); the upper half is the lower one negated, backwards.
 static void build_table(const int16_t *v, int32_t *table) {
-    table[0] = -((int32_t)v[0] + v[1] + v[2] + v[3]);
-    for (uint32_t i = 0, size = 1; i < 4; i++, size *= 2) {
-        const int32_t twice = 2 * (int32_t)v[i];
-        for (uint32_t s = 0; s < size; s++) table[size + s] = table[s] + twice;
+    const int32_t a = v[0], b = v[1], low = v[2] - v[3], high = -v[2] - v[3];
+    const int32_t pair[4] = {-a - b, a - b, b - a, a + b};
+    for (uint32_t s = 0; s < 4; s++) {
+        table[s] = pair[s] + high;
+        table[s + 4] = pair[s] + low;
+        table[15 - s] = -(pair[s] + high);
+        table[11 - s] = -(pair[s] + low);
     }
 }
 
@@ -35,19 +38,22 @@ void bnn_iconv2d_signs(const bnn_iconv2d_t *node, const void *in, void *out, voi
     const uint32_t out_per_group = (uint32_t)node->out_ch / node->groups;
     const uint32_t fan_in = (uint32_t)node->window.kh * node->window.kw * per_group;
     const uint32_t words = BNN_WORDS(fan_in);
-    int32_t *tables = scratch;                                      // (words, TABLES, ENTRIES)
+    const bnn_sink_t sink = {&node->thresholds, out, node->out_w, node->out_ch, node->out_kind};
+    int32_t *tables = scratch;                                                // (words, TABLES, ENTRIES)
     int16_t *window = (int16_t *)(void *)(tables + words * TABLES * ENTRIES); // (words * INPUTS), 0 beyond fan_in
-    sink_t sink = {.node = node, .out = out};
     for (uint32_t i = fan_in; i < words * INPUTS; i++) window[i] = 0;
     for (uint32_t y = 0; y < node->out_h; y++) {
-        for (uint32_t x = 0; x < node->out_w; x++, sink.pixel++) {
+        for (uint32_t x = 0; x < node->out_w; x++) {
             const uint32_t *signs = node->signs;
-            if (node->out_kind == BNN_BIT) sink.at = bnn_class(&node->thresholds, y, x, node->out_ch);
+            int32_t sums[32]; // of channels o - o % 32 .. o - 1
             for (uint32_t g = 0, o = 0; g < node->groups; g++) {
                 gather_window(node, in, y, x, g * per_group, per_group, window);
                 for (uint32_t i = 0; i < words * TABLES; i++) build_table(window + 4 * i, tables + i * ENTRIES);
                 for (uint32_t left = out_per_group; left > 0; left--, signs += words) {
-                    put(&sink, o++, look_up(tables, signs, words));
+                    sums[o++ % 32u] = look_up(tables, signs, words);
+                    if (o % 32u == 0 || o == node->out_ch) {
+                        bnn_emit(&sink, y, x, (o - 1u) & ~31u, (o - 1u) % 32u + 1u, sums);
+                    }
                 }
             }
         }

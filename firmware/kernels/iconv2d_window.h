@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the fast integer convolutions share: a window as a row of int16, and the way out.
+// What the fast integer convolutions share: a window as a row of int16.
 #ifndef ICONV2D_WINDOW_H
 #define ICONV2D_WINDOW_H
 
@@ -39,29 +39,6 @@ static inline void gather_window(const bnn_iconv2d_t *node, const void *in, uint
                 for (uint32_t c = 0; c < per_group; c++) window[c] = skip ? 0 : win->pad_value;
             }
         }
-    }
-}
-
-// Where results go: numbers at once, bits when a word is full.
-typedef struct {
-    const bnn_iconv2d_t *node;
-    void *out;
-    size_t pixel;  // y * out_w + x
-    size_t at;     // of the pixel's thresholds
-    uint32_t bits; // of the word that channel o lies in
-} sink_t;
-
-static inline void put(sink_t *sink, uint32_t o, int32_t sum) {
-    const bnn_iconv2d_t *node = sink->node;
-    if (node->out_kind != BNN_BIT) {
-        bnn_store(sink->out, sink->pixel * node->out_ch + o, node->out_kind, sum);
-        return;
-    }
-    const bnn_thresholds_t *thr = &node->thresholds;
-    sink->bits |= bnn_passes(thr, sink->at + o, sum) << (o % 32u);
-    if (o % 32u == 31u || o + 1u == node->out_ch) {
-        ((uint32_t *)sink->out)[sink->pixel * BNN_WORDS(node->out_ch) + o / 32u] = sink->bits ^ thr->flip[o / 32u];
-        sink->bits = 0;
     }
 }
 
