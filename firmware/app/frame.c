@@ -4,6 +4,8 @@
 #include "crc32.h"
 #include "port.h"
 
+_Static_assert(LINK_MAX_BODY >= 8 && LINK_MAX_BODY <= 65535, "RUN takes 8 bytes; HELLO tells the limit in 16 bits");
+
 static void restart(frame_in_t *in) {
     in->bytes = 0;
     in->code = 0;

@@ -19,6 +19,7 @@ from xnorc.targets.stream import Stream
 
 POLL = 0.02  # s; how long one read of the stream may wait
 SETTLE = 0.02  # s; how long a reply may still come after the device complained of a damaged frame
+LONGER = 4  # see Exchange's patience
 REBUILD = "build and flash again"
 
 T = TypeVar("T")
@@ -34,7 +35,8 @@ class Exchange:
     Args:
         stream: where the device is; its `timeout` is set here.
         name: what error messages call the device.
-        patience: seconds after which a request that got no reply is given up.
+        patience: seconds of silence after which a request is given up; a device that is heard, but says other things
+            (it still answers what an earlier host sent), gets `LONGER` times as long.
         first_wait: seconds until an unanswered request is repeated for the first time; doubled each time.
         on_text: called with lines of plain text that the device prints.
 
@@ -50,6 +52,7 @@ class Exchange:
         self._stream = stream
         self._on_text = on_text or (lambda line: None)
         self._fault = ""
+        self._heard = 0.0  # when the last sound frame came
         self._decoder = Decoder(self._text)
         self._seq = secrets.randbelow(0xFFFF) + 1
         self._fastest: dict[int, float] = {}  # request type -> seconds; the least is what losses do not stretch
@@ -77,16 +80,20 @@ class Exchange:
         started = time.monotonic()
         known = self._fastest.get(request.type)
         wait = self.first_wait if known is None else max(self.first_wait / 4, 4 * known)
-        while (now := time.monotonic()) - started < self.patience:
+        while (now := time.monotonic()) < (end := self._end(started)):
             self._guard(lambda: self._stream.write(frame))
-            reply = self._await_reply(request, min(now + wait, started + self.patience))
+            reply = self._await_reply(request, min(now + wait, end))
             if reply is not None:
                 took = time.monotonic() - started
                 self._fastest[request.type] = min(self._fastest.get(request.type, took), took)
                 return reply
             wait *= 2
             self.repeats += 1
-        raise self._silence()
+        raise self._silence(started)
+
+    def _end(self, started: float) -> float:
+        """When to give up a request that was first sent at `started`."""
+        return min(max(started, self._heard) + self.patience, started + LONGER * self.patience)
 
     def _await_reply(self, request: Request, until: float) -> bytes | None:
         """The reply's body; None if it has not come by `until`, or soon after a complaint of a damaged frame."""
@@ -120,6 +127,8 @@ class Exchange:
         stream = self._stream
         data = self._guard(lambda: stream.read(max(1, stream.in_waiting)))
         messages = [Message.decode(payload) for payload in self._decoder.feed(data)]
+        if messages:
+            self._heard = time.monotonic()
         if not data:
             self._decoder.flush_text()
         if self._fault:
@@ -137,9 +146,10 @@ class Exchange:
         what = f"refused request {refusal.request:#04x}: {refusal.text} (detail {refusal.detail})"
         return LinkError(self.name, what)
 
-    def _silence(self) -> LinkError:
+    def _silence(self, started: float) -> LinkError:
         damaged = self._decoder.damaged
-        heard = f"no answer within {self.patience:g} s" + (f", but {damaged} damaged frames" if damaged else "")
+        heard = f"no answer within {time.monotonic() - started:.1f} s"
+        heard += f", but {damaged} damaged frames" if damaged else ""
         return LinkError(self.name, heard, "is the xnorc firmware running, is the baud rate right?")
 
     def _faulted(self) -> LinkError:
