@@ -71,5 +71,5 @@ def lower(captured: Captured, options: Options, name: str) -> Lowered:
     for tidy in PASSES:
         program = tidy(program)
         program.verify()
-    bits, sources = tuple(lowering.bits.values()), tuple(lowering.sources.values())
+    bits, sources = tuple(lowering.bits.values()), (*lowering.sources.values(), *lowering.streams.values())
     return Lowered(program, bits, sources, tuple(lowering.report), captured, options)

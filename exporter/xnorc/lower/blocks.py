@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import fx
 
+from xnorc.capture import Finite
 from xnorc.lower.chain import Chain
 from xnorc.lower.ops import is_moving, shape_of
 
@@ -30,12 +31,13 @@ class Block:
 
     Attributes:
         kind: "affine": slope * u + offset; "clamp": clip(u, low, high); "prelu": u >= 0 ? u * slope : u * negative.
-        node: the last operation of the block.
+        node: the last operation of the block; start: what it reads.
         slope, offset, negative: float64 (elements,); low, high: floats, infinite where open.
     """
 
     kind: str
     node: fx.Node
+    start: fx.Node
     slope: np.ndarray
     offset: np.ndarray
     negative: np.ndarray
@@ -63,6 +65,8 @@ def blocks(lowering: Lowering, chain: Chain, stop: fx.Node) -> list[Block]:
     Raises:
         LowerError: a block is none of the known kinds.
     """
+    if isinstance(lowering.values.get(stop), Finite):
+        return [_two_values(lowering, chain, stop)]
     cuts = cut(chain, stop)
     at, places = chain._at, []
     for upper, lower in reversed(list(zip(cuts, cuts[1:], strict=False))):
@@ -75,10 +79,21 @@ def blocks(lowering: Lowering, chain: Chain, stop: fx.Node) -> list[Block]:
             continue
         block = _told(lowering, upper, lower, part)
         if found and found[-1].kind == block.kind == "affine":
-            block = Block("affine", lower, found[-1].slope * block.slope, found[-1].offset * block.slope + block.offset, block.negative)
+            block = Block("affine", lower, found[-1].start, found[-1].slope * block.slope, found[-1].offset * block.slope + block.offset, block.negative)
             found.pop()
         found.append(block)
     return found
+
+
+def _two_values(lowering: Lowering, chain: Chain, stop: fx.Node) -> Block:
+    """Any function of two values is affine in them."""
+    source = lowering.source(stop)
+    at = chain.entry_at
+    q = np.array([[0], [1]]) + np.zeros((1, len(at)), np.int64)
+    entry = source.real(q, at)
+    low, high = chain(entry).double().numpy()
+    slope = (high - low) / source.scale[at]
+    return Block("affine", chain.end, stop, slope, low - slope * source.offset[at], np.zeros(len(at)))
 
 
 def _told(lowering: Lowering, upper: fx.Node, lower: fx.Node, part: Chain) -> Block:
@@ -93,16 +108,16 @@ def _told(lowering: Lowering, upper: fx.Node, lower: fx.Node, part: Chain) -> Bl
     tolerance = EXACT * (np.abs(v).max() + 1e-30)
     slope = (v[-1] - v[0]) / (u[-1] - u[0])
     if np.abs(v - (slope * u + zero)).max() <= tolerance:
-        return Block("affine", lower, slope[of_site], zero[of_site], nothing[of_site])
+        return Block("affine", lower, upper, slope[of_site], zero[of_site], nothing[of_site])
     low, high = float(v.min()), float(v.max())
     if np.abs(v - np.clip(u, low, high)).max() <= tolerance:
         return Block(
-            "clamp", lower, nothing[of_site], nothing[of_site], nothing[of_site],
+            "clamp", lower, upper, nothing[of_site], nothing[of_site], nothing[of_site],
             low if low > u[0, 0] else -np.inf, high if high < u[-1, 0] else np.inf,
         )  # fmt: skip
     right, left = v[-1] / u[-1], v[0] / u[0]
     if np.abs(v - np.where(u >= 0, right * u, left * u)).max() <= tolerance:
-        return Block("prelu", lower, right[of_site], nothing[of_site], left[of_site])
+        return Block("prelu", lower, upper, right[of_site], nothing[of_site], left[of_site])
     raise lowering.refuse(
         lower, "a real-valued path goes through what is neither affine, nor a clip, nor a PReLU",
         "scale, shift, batch norm, ReLU, clip, PReLU",

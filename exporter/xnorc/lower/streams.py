@@ -11,9 +11,11 @@ from torch import fx
 from xnorc.lower.affine import emit_affine
 from xnorc.lower.blocks import Block, blocks
 from xnorc.lower.chain import Chain
-from xnorc.lower.ops import shape_of
-from xnorc.lower.scales import LIMIT8, LIMIT16
-from xnorc.lower.source import Source
+from xnorc.lower.ops import is_cat, shape_of
+from xnorc.lower.positions import FILL, joined_from
+from xnorc.lower.routing import assembled
+from xnorc.lower.scales import HEADROOM, LIMIT8, LIMIT16
+from xnorc.lower.source import Source, program_shape
 from xnorc.lower.state import Lowering
 from xnorc.program import Kind, Tensor
 from xnorc.program.nodes.prelu import PRelu
@@ -46,9 +48,8 @@ def stream(lowering: Lowering, node: fx.Node, unit: float, kind: Kind = Kind.I16
 
 def _stream(lowering: Lowering, node: fx.Node, unit: float, kind: Kind) -> Source:
     stops = lowering.known[node]
-    if len(stops) != 1:
-        return lowering.joined_parts(node, unit, kind)
-    source = lowering.source(stops[0])
+    source = lowering.source(stops[0]) if len(stops) == 1 else _concatenated(lowering, node)
+    stops = (source.node,)
     elements = np.arange(int(np.prod(shape_of(node))))
     chain = Chain(lowering, node, elements, list(stops))
     inside = chain.entry >= 0
@@ -58,15 +59,15 @@ def _stream(lowering: Lowering, node: fx.Node, unit: float, kind: Kind) -> Sourc
     place = source.at[used.entry_at]
     building = _Building(source.tensor, source.scale[used.entry_at], source.offset[used.entry_at], _reach(source))
     parts = [] if node is stops[0] else blocks(lowering, used, stops[0])
+    if (source.at[used.entry_at] < 0).any():
+        raise lowering.refuse(node, "padded channels under something else than a sum or a convolution", "pad last")
     for block in parts:
-        _take(lowering, building, block, place, unit, kind)
+        _take(lowering, building, block, place, unit if block is parts[-1] else None, kind)
     if building.tensor.kind is not kind or (building.slope != unit).any() or building.offset.any():
-        limit = LIMIT16 if kind is Kind.I16 else LIMIT8
-        _flush(lowering, node, building, place, unit, kind, (-limit, limit))
+        _flush(lowering, node, building, place, unit, kind, (-_limit(kind), _limit(kind)))
     at = np.full(len(elements), -1, np.int64)
     at[inside] = place
-    limit = LIMIT16 if kind is Kind.I16 else LIMIT8
-    full = np.full(len(elements), limit)
+    full = np.full(len(elements), _limit(kind))
     return Source(
         node=node, tensor=building.tensor, at=at, scale=np.full(len(elements), unit), offset=np.zeros(len(elements)),
         low=-full, high=full, noise=np.zeros(len(elements)), exact=False,
@@ -98,39 +99,95 @@ def _flush(
     building.reach = max(abs(e) for e in limits)
 
 
-def _take(lowering: Lowering, building: _Building, block: Block, place: np.ndarray, unit: float, kind: Kind) -> None:
-    """Let the tensor so far go through one block."""
+def _take(
+    lowering: Lowering, building: _Building, block: Block, place: np.ndarray, unit: float | None, kind: Kind
+) -> None:
+    """Let the tensor so far go through one block; `unit` is given where the block is the last."""
     if block.kind == "affine":
         building.offset = building.offset * block.slope + block.offset
         building.slope = building.slope * block.slope
         return
-    # A clip or PReLU needs its argument as a stream: int16, fine enough for what it holds.
-    limit = LIMIT16
     if block.kind == "clamp":
-        low = -limit if np.isinf(block.low) else max(-limit, round(block.low / unit))
-        high = limit if np.isinf(block.high) else min(limit, round(block.high / unit))
-        if kind is Kind.I8:
-            low, high = max(low, -LIMIT8), min(high, LIMIT8)
-        _flush(lowering, block.node, building, place, unit, kind, (low, high))
-        return
+        _clamp(lowering, building, block, place, unit, kind)
+    else:
+        _prelu(lowering, building, block, place, unit, kind)
+
+
+def _clamp(
+    lowering: Lowering, building: _Building, block: Block, place: np.ndarray, unit: float | None, kind: Kind
+) -> None:
+    """A clip is tighter limits of an Affine; ahead of more operations it is held in int16 as fine as its values allow."""
+    kind = kind if unit is not None else Kind.I16
+    limit = _limit(kind)
+    fine = unit if unit is not None else _own_unit(lowering, block.node)
+    low = -limit if np.isinf(block.low) else max(-limit, round(block.low / fine))
+    high = limit if np.isinf(block.high) else min(limit, round(block.high / fine))
+    _flush(lowering, block.node, building, place, fine, kind, (low, high))
+
+
+def _prelu(
+    lowering: Lowering, building: _Building, block: Block, place: np.ndarray, unit: float | None, kind: Kind
+) -> None:
+    """u >= 0 ? right u : left u, with u' = right u as an int16 stream: u' >= 0 ? u' : (left / right) u'."""
     ch = building.tensor.shape[2]
     right, left = block.slope, block.negative
     if (right <= 0).any():
-        raise lowering.refuse(block.node, "a PReLU that does not rise with its argument", "a positive slope above 0")
-    inner = max(unit, lowering.scales.magnitude(block.node) * 1.25 / LIMIT16) if kind is Kind.I16 else unit
+        raise lowering.refuse(block.node, "a PReLU that does not rise above 0", "a slope above 0 for positive values")
     building.slope, building.offset = building.slope * right, building.offset * right
-    _flush(lowering, block.node, building, place, inner, kind, (-limit, limit) if kind is Kind.I16 else (-LIMIT8, LIMIT8))
+    before = block.start
+    fine = max(_own_unit(lowering, block.node), _own_unit(lowering, before) * float(right.max()))
+    if unit is not None and kind is Kind.I16 and unit >= fine:
+        fine = unit
+    _flush(lowering, block.node, building, place, fine, Kind.I16, (-LIMIT16, LIMIT16))
     ratio = np.rint(left / right * Q12)
     if np.abs(ratio).max() > LIMIT16:
         raise lowering.refuse(block.node, f"a PReLU slope of {np.abs(left / right).max():.3g}", "slopes within -8..8")
-    slope = np.zeros(ch, np.int16)
+    slope, zero = np.zeros(ch, np.int16), np.zeros(ch, np.int32)
     slope[place % ch] = ratio
     if (slope[place % ch] != ratio).any():
         raise lowering.refuse(block.node, "PReLU slopes that differ over the map", "one slope a channel")
-    bound = limit if kind is Kind.I16 else LIMIT8
-    zero = np.zeros(ch, np.int32)
-    output = lowering.tensor(f"{lowering.layer(block.node)}_prelu", building.tensor.shape, kind, inner)
     name = lowering.layer(block.node)
+    output = lowering.tensor(f"{name}_prelu", building.tensor.shape, Kind.I16, fine)
     building.tensor = lowering.emit(
-        PRelu(name=name, inputs=(building.tensor.name,), output=output, before=zero, slope=slope, after=zero, low=-bound, high=bound)
-    )
+        PRelu(
+            name=name, inputs=(building.tensor.name,), output=output, before=zero, slope=slope, after=zero, low=-LIMIT16,
+            high=LIMIT16,
+        )
+    )  # fmt: skip
+
+
+def _own_unit(lowering: Lowering, node: fx.Node) -> float:
+    return (lowering.scales.reach(node) or 1.0) * HEADROOM / LIMIT16
+
+
+def _limit(kind: Kind) -> int:
+    return LIMIT16 if kind is Kind.I16 else LIMIT8
+
+
+def _concatenated(lowering: Lowering, node: fx.Node) -> Source:
+    """The nearest concatenation behind `node`, as one stream: parts side by side."""
+    chain = Chain(lowering, node, np.arange(int(np.prod(shape_of(node)))), list(lowering.known[node]))
+    joint = next(n for n in chain.path if is_cat(n))
+    if joint not in lowering.sources:
+        lowering.sources[joint] = _side_by_side(lowering, joint)
+    return lowering.sources[joint]
+
+
+def _side_by_side(lowering: Lowering, joint: fx.Node) -> Source:
+    unit = lowering.scales.int16(joint)
+    elements = int(np.prod(shape_of(joint)))
+    which, at = np.zeros(elements, np.int64), np.full(elements, -1, np.int64)
+    tensors: list[Tensor] = []
+    for part, moved in joined_from(joint):
+        made = stream(lowering, part, unit)
+        mine = moved != FILL
+        if made.tensor not in tensors:
+            tensors.append(made.tensor)
+        which[mine], at[mine] = tensors.index(made.tensor), made.at[moved[mine]]
+    shape = shape_of(joint)
+    tensor, place = assembled(lowering, joint, tensors, which, at, program_shape(shape), nchw=len(shape) == 4)
+    full = np.full(elements, LIMIT16)
+    return Source(
+        node=joint, tensor=tensor, at=place, scale=np.full(elements, unit), offset=np.zeros(elements), low=-full, high=full,
+        noise=np.zeros(elements), exact=False,
+    )  # fmt: skip

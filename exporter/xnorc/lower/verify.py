@@ -96,7 +96,7 @@ def compare(lowered: Lowered, x: np.ndarray, y: np.ndarray | None = None) -> Com
 
 
 def _correlation(a: np.ndarray, b: np.ndarray) -> float:
-    a, b = a - a.mean(), b - b.mean()
+    a, b = a - a.mean(axis=1, keepdims=True), b - b.mean(axis=1, keepdims=True)  # log-softmax shifts each image's logits
     norm = float(np.sqrt((a * a).sum() * (b * b).sum()))
     return float((a * b).sum()) / norm if norm else 1.0
 
@@ -135,13 +135,14 @@ class _Watch:
         value = floats[stands.node].reshape(-1).double()
         out = free[name].reshape(-1).copy()
         covered = np.zeros(out.size, bool)
-        covered[stands.at] = True
+        covered[stands.at[stands.at >= 0]] = True
         if isinstance(stands, Bits):
             out[stands.at] = _bits(stands, value, self.lowered)
         else:
+            inside = stands.at >= 0
             q = np.rint((value.numpy() - stands.offset) / np.where(stands.scale == 0, 1, stands.scale))
             low, high = stands.tensor.kind.range
-            out[stands.at] = np.clip(q, low, high).astype(out.dtype)
+            out[stands.at[inside]] = np.clip(q, low, high).astype(out.dtype)[inside]
         return out.reshape(free[name].shape), covered
 
     def _count(self, node: Node, teacher: tuple[np.ndarray, np.ndarray], free: np.ndarray, forced: np.ndarray) -> None:
