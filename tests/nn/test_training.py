@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import rich.console
 import torch
 from torch.nn import functional
 
@@ -140,6 +143,21 @@ def test_schedules_warm_up_and_end_where_they_say() -> None:
     cosine = Stage(epochs=1, lr=0.1)
     assert [round(learning_rate(cosine, s, 4, 104), 4) for s in (0, 1, 3, 4, 54, 104)] == [0.25, 0.5, 1, 1, 0.5, 0]
     assert learning_rate(Stage(epochs=1, schedule="constant"), 99, 0, 100) == 1
+
+
+def test_the_bar_counts_steps_and_shows_the_last_epoch(few: DataSet, tmp_path: Path, monkeypatch: Any) -> None:
+    screen = io.StringIO()
+    console = rich.console.Console(file=screen, force_terminal=True, width=100)
+    monkeypatch.setattr("xnorc.nn.progress.Console", lambda stderr: console)
+    trained = train(small(epochs=2), few, tmp_path)
+    shown = screen.getvalue()
+    assert "epoch 2/2" in shown
+    assert f"held-out {trained.accuracy:.2%}" in shown
+
+
+def test_training_writes_nothing_to_a_pipe(few: DataSet, tmp_path: Path, capfd: Any) -> None:
+    train(small(epochs=1), few, tmp_path)
+    assert capfd.readouterr() == ("", "")
 
 
 def test_the_order_of_an_epoch_depends_on_seed_and_epoch_alone() -> None:

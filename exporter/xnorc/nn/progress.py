@@ -89,4 +89,5 @@ class Bar(lightning.Callback):
             self.progress.update(self.task, state=state)
 
     def teardown(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str) -> None:
-        self.progress.stop()
+        if self.progress.live.is_started:
+            self.progress.stop()

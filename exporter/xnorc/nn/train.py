@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import lightning
 import torch
@@ -47,12 +47,23 @@ class Trained:
 
 @dataclass(frozen=True)
 class Machine:
-    """How Lightning runs: see its Trainer.  `devices` above 1 trains by DDP, `nodes` above 1 on several machines."""
+    """How Lightning runs: see its Trainer.
+
+    Attributes:
+        accelerator: `auto` takes a GPU where there is one.
+        devices, nodes: above 1, training is distributed (DDP); `Stage.batch` is then the batch of each device.
+        precision: `bf16-mixed` is for speed: sums above 256 are rounded while training, not on the device.
+    """
 
     accelerator: str = "auto"
     devices: int = 1
     nodes: int = 1
     precision: str = "32-true"
+
+    @property
+    def deterministic(self) -> Literal[True, "warn"]:
+        """True on a CPU, where every operation used here repeats bit for bit; elsewhere as far as torch can."""
+        return True if self.accelerator == "cpu" or not torch.accelerator.is_available() else "warn"
 
 
 def train(
@@ -67,7 +78,7 @@ def train(
     machine: Machine | None = None,
     **network: Any,
 ) -> Trained:
-    """Train as a recipe says.  The same recipe, data, seed, machine and thread count give the same weights.
+    """Train as a recipe says.  On a CPU the same recipe, data, seed and thread count give the same weights.
 
     Args:
         recipe: a shipped recipe's name, a path, or a `Recipe`.
@@ -90,7 +101,7 @@ def train(
         _prepare(out, parts, f"# seed {seed}, data {data.name}\n{to_toml(asked)}", resume)
     shape, classes = data.train.shape, data.train.n_classes
     run = _Run(data, out / "log.jsonl", parts, seed, progress, report, machine or Machine())
-    with _deterministic():
+    with _undisturbed():
         teacher = None
         if asked.teacher_stages:
             torch.manual_seed(seed + 1)
@@ -186,7 +197,7 @@ class _Run:
             enable_progress_bar=False,
             enable_model_summary=False,
             num_sanity_val_steps=0,
-            deterministic=True,
+            deterministic=self.machine.deterministic,
         )
         found = unfinished / "last.ckpt"
         trainer.fit(
@@ -202,12 +213,11 @@ class _Run:
 
 
 @contextmanager
-def _deterministic() -> Iterator[None]:
-    """Deterministic kernels and a silent Lightning, both put back afterwards."""
+def _undisturbed() -> Iterator[None]:
+    """A silent Lightning, and the setting for deterministic kernels that it changes put back afterwards."""
     loggers = [logging.getLogger(f"lightning.{part}") for part in ("pytorch", "fabric")]
     levels = [logger.level for logger in loggers]
     before = torch.are_deterministic_algorithms_enabled()
-    torch.use_deterministic_algorithms(True, warn_only=False)
     for logger in loggers:
         logger.setLevel(logging.ERROR)
     try:
