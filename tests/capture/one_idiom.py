@@ -40,7 +40,8 @@ class Net(nn.Module):
         )
         self.head = nn.Linear(out_ch, 3)
         with torch.no_grad():
-            self.stem.weight.copy_(torch.randn(self.stem.weight.shape, generator=generator))
+            for part in (self.stem.weight, self.head.weight, self.head.bias):
+                part.copy_(torch.randn(part.shape, generator=generator))
             for norm in self.norms:
                 norm.weight.copy_(torch.randn(4, generator=generator))
                 norm.bias.copy_(torch.randn(4, generator=generator))
