@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Builds the application of firmware/app around device/fake_model.c, which has no kernels, to run here or on a board."""
+"""Builds the application of firmware/app around device/fake_model.c, without kernels, to run here or on a board."""
 
 from __future__ import annotations
 

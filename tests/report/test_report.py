@@ -67,6 +67,7 @@ def test_spans_last_from_writer_to_last_reader() -> None:
 def test_memories_add_up_to_what_the_linker_counted() -> None:
     flash, ram = report().memories
     assert (flash.used, flash.parts[0]) == (4096, rows.Part("code", "code", 4096 - 24 - 152))
+    assert flash.by_use == {"code": 4096 - 176, "constants": 176}
     assert (ram.used, ram.parts[1]) == (1500, rows.Part("variables", "data", 1500 - 112 - 1024))
 
 
@@ -241,6 +242,13 @@ def test_a_hundred_classes_are_a_matrix_without_numbers() -> None:
     svg = pictures.confusion_svg(confusion, [str(i) for i in range(100)])
     assert len(svg) < 100_000
     assert "image" in svg
+
+
+def test_free_bytes_are_drawn_unless_the_used_would_drown_in_them() -> None:
+    parts = (rows.Part("code", "code", 1000),)
+    assert "free" in pictures.memory_svg(rows.Memory("flash", parts, 4000))
+    assert "free" not in pictures.memory_svg(rows.Memory("flash", parts, 4 << 20))
+    assert "free" not in pictures.memory_svg(rows.Memory("flash", parts, 0))
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])

@@ -29,6 +29,7 @@ USES = {
     "input": GREY, "tensor": BLUE, "scratch": ORANGE,
     "code": ORANGE, "constants": BLUE, "arena": BLUE, "data": ORANGE, "stack": GREY,
 }  # fmt: skip
+DROWNING = 0.2  # share of a memory below which its used bytes are drawn alone
 LABEL = 24  # characters of a name beside an axis
 NUMBERED = 20  # more classes than this are a matrix without numbers
 STYLE: dict[Any, Any] = {
@@ -75,7 +76,7 @@ def arena_svg(spans: Sequence[Span], nodes: Sequence[str], arena_bytes: int) -> 
             box = (span.first - 0.5, span.offset)
             axes.add_patch(Rectangle(box, width, span.nbytes, facecolor=colour, alpha=0.35, linewidth=0))
             axes.add_patch(Rectangle(box, width, span.nbytes, fill=False, edgecolor=colour, linewidth=0.8))
-            if span.nbytes > 0.045 * arena_bytes:
+            if span.nbytes > 0.065 * arena_bytes:
                 text = _fitting(span.label, f"{span.nbytes:,} B", width)
                 centre = span.first - 0.5 + width / 2, span.offset + span.nbytes / 2
                 axes.text(*centre, text, ha="center", va="center", fontsize=7, clip_on=True)
@@ -89,8 +90,9 @@ def arena_svg(spans: Sequence[Span], nodes: Sequence[str], arena_bytes: int) -> 
 
 
 def memory_svg(memory: Memory) -> str:
-    """One bar: what the bytes of a memory are used for, and how much of it is free."""
-    total = max(memory.total, memory.used)
+    """One bar: what the bytes of a memory are used for; the free ones too, unless the used would drown in them."""
+    whole = memory.used > DROWNING * memory.total
+    total = max(memory.total, memory.used) if whole else memory.used
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(9.0, 1.15), layout="constrained")
         axes = figure.add_subplot()
@@ -102,9 +104,10 @@ def memory_svg(memory: Memory) -> str:
                 text = _fitting(part.label, f"{part.nbytes:,} B", 10 * part.nbytes / total)
                 axes.text(left + part.nbytes / 2, 0, text, ha="center", va="center", fontsize=7)
             left += part.nbytes
-        if memory.total > 0.09 * total + left:
+        if total > 0.09 * total + left:
             axes.text((left + total) / 2, 0, f"free\n{total - left:,} B", ha="center", va="center", fontsize=7)
-        axes.axvline(total, color=INK, linewidth=0.8)
+        if whole:
+            axes.axvline(total, color=INK, linewidth=0.8)
         axes.set(xlim=(0, total), ylim=(-0.42, 0.42), yticks=[])
         axes.spines["left"].set_visible(False)
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")

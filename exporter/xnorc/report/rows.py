@@ -72,6 +72,14 @@ class Memory:
     def used(self) -> int:
         return sum(part.nbytes for part in self.parts)
 
+    @property
+    def by_use(self) -> dict[str, int]:
+        """Bytes of each use, in the order in which they come."""
+        found: dict[str, int] = {}
+        for part in self.parts:
+            found[part.use] = found.get(part.use, 0) + part.nbytes
+        return found
+
 
 class Kernel(Protocol):
     """What is asked of a chosen kernel."""
