@@ -112,12 +112,23 @@ def _pooling(lowering: Lowering, node: fx.Node, before: fx.Node) -> Pooling:
         return _adaptive(lowering, node, shape)
     dims = node.args[1] if len(node.args) > 1 and node.args[1] is not None else list(range(1, len(shape)))
     reduced = sorted(int(d) % len(shape) for d in ([dims] if isinstance(dims, int) else dims))  # type: ignore[union-attr]
+    if len(shape) == 4 and reduced in ([2], [3]):
+        return _strips(shape, reduced[0], short_name(node))
     if reduced not in ([2, 3], [2]) or (len(shape) == 4 and reduced != [2, 3]) or len(shape) not in (3, 4):
         raise lowering.refuse(node, f"a {short_name(node)} over axes {reduced} of {shape}", "over height and width")
     h, w = (shape[2], shape[3]) if len(shape) == 4 else _map_of(lowering, before, shape[2])
     factor = 1.0 if short_name(node) == "sum" else 1.0 / (h * w)
     ch = shape[1]
     return Pooling(Window(kh=h, kw=w), np.full(ch, factor), np.full(ch, h * w), (1, ch, h, w))
+
+
+def _strips(shape: tuple[int, ...], axis: int, name: str) -> Pooling:
+    """A sum along one of the two axes of a map."""
+    _, ch, h, w = shape
+    kh, kw = (h, 1) if axis == 2 else (1, w)
+    factor = 1.0 if name == "sum" else 1.0 / (kh * kw)
+    size = ch * (h // kh) * (w // kw)
+    return Pooling(Window(kh=kh, kw=kw), np.full(size, factor), np.full(size, kh * kw), shape)
 
 
 def _counted(window: Window, shape: tuple[int, ...], share: np.ndarray) -> Pooling:

@@ -27,7 +27,7 @@ def lower_source(lowering: Lowering, node: fx.Node) -> Source:
     """
     if node is lowering.captured.input:
         return lower_input(lowering)
-    if any(point.node is node for point in lowering.captured.points):
+    if node in lowering.points:
         return _bits(lowering, node)
     if is_call(node, DOTS):
         return lower_dot(lowering, node)

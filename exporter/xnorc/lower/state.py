@@ -19,7 +19,7 @@ from xnorc.capture import Captured, module_path
 from xnorc.errors import LowerError
 from xnorc.lower.factors import positive_factors
 from xnorc.lower.options import Options
-from xnorc.lower.origins import Origins, origins
+from xnorc.lower.origins import Origins, find_origins
 from xnorc.lower.scales import Scales
 from xnorc.lower.source import Source
 from xnorc.program import Kind, Node, Tensor
@@ -58,13 +58,14 @@ class Lowering:
     sources: dict[fx.Node, Source] = field(default_factory=dict)
     bits: dict[tuple[fx.Node, tuple[int | None, ...]], Bits] = field(default_factory=dict)
     known: Origins = field(default_factory=dict)
+    points: set[fx.Node] = field(default_factory=set)  # origins that are bits
     transparent: dict[fx.Node, fx.Node] = field(default_factory=dict)  # positive factors ahead of a sign -> the other factor
     unpacked: dict[Tensor, Tensor] = field(default_factory=dict)  # bits -> the same as int8
     streams: dict[tuple[fx.Node, float, Kind], Source] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.transparent = positive_factors(self.captured)
-        self.known = origins(self.captured, self.transparent)
+        self.known, self.points = find_origins(self.captured, self.transparent)
         self.scales = Scales(self.captured, self.options, self.known)
         self.names.add(self.input.name)
 
