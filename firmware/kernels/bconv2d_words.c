@@ -87,20 +87,23 @@ void bnn_bconv2d_words(const bnn_bconv2d_t *node, const uint32_t *in, void *out,
     for (uint32_t y = 0; y < node->out_h; y++) {
         for (uint32_t x = 0; x < node->out_w; x++) {
             const uint32_t *weights = node->weights;
-            int32_t dots[32]; // of channels o - o % 32 .. o - 1
-            for (uint32_t g = 0, o = 0; g < node->groups; g++) {
+            int32_t dots[32]; // of channels first .. first + fill - 1
+            uint32_t first = 0, fill = 0;
+            for (uint32_t g = 0; g < node->groups; g++) {
                 const runs_t runs = gather(node, in, y, x, g * words, words, scratch);
                 for (uint32_t left = out_per_group; left > 0; left--, weights += fan_in) {
                     uint32_t differing = 0;
                     for (uint32_t r = 0, start = runs.start; r < runs.rows; r++, start += runs.step) {
                         differing += differ((const uint32_t *)scratch + start, weights + start, runs.length);
                     }
-                    dots[o++ % 32u] = runs.n - 2 * (int32_t)differing;
-                    if (o % 32u == 0 || o == node->out_ch) {
-                        bnn_emit(&sink, y, x, (o - 1u) & ~31u, (o - 1u) % 32u + 1u, dots);
+                    dots[fill++] = runs.n - 2 * (int32_t)differing;
+                    if (fill == 32) {
+                        bnn_emit(&sink, y, x, first, 32, dots);
+                        first += 32, fill = 0;
                     }
                 }
             }
+            if (fill > 0) bnn_emit(&sink, y, x, first, fill, dots);
         }
     }
 }

@@ -8,20 +8,30 @@
 #define TABLES 8u          // of one word of signs
 #define INPUTS 32u         // of one word of signs
 
-// table[s] = sum of (s bit i ? v[i] : -v[i]); the upper half is the lower one negated, backwards.
+// table[s] = sum of (s bit i ? v[i] : -v[i]); entry 15 - s is entry s negated.
 static void build_table(const int16_t *v, int32_t *table) {
-    const int32_t a = v[0], b = v[1], low = v[2] - v[3], high = -v[2] - v[3];
-    const int32_t pair[4] = {-a - b, a - b, b - a, a + b};
-    for (uint32_t s = 0; s < 4; s++) {
-        table[s] = pair[s] + high;
-        table[s + 4] = pair[s] + low;
-        table[15 - s] = -(pair[s] + high);
-        table[11 - s] = -(pair[s] + low);
-    }
+    const int32_t sum = v[0] + v[1], difference = v[0] - v[1];
+    const int32_t both = v[2] + v[3], one = v[2] - v[3];
+    table[15] = sum + both;
+    table[14] = both - difference;
+    table[13] = both + difference;
+    table[12] = both - sum;
+    table[8] = -sum - one;
+    table[9] = difference - one;
+    table[10] = -difference - one;
+    table[11] = sum - one;
+    table[0] = -table[15];
+    table[1] = -table[14];
+    table[2] = -table[13];
+    table[3] = -table[12];
+    table[7] = -table[8];
+    table[6] = -table[9];
+    table[5] = -table[10];
+    table[4] = -table[11];
 }
 
 // The sum over 32 inputs per word of signs.
-static int32_t look_up(const int32_t *tables, const uint32_t *signs, uint32_t words) {
+static inline int32_t look_up(const int32_t *tables, const uint32_t *signs, uint32_t words) {
     int32_t sum = 0;
     for (; words > 0; words--, tables += TABLES * ENTRIES) {
         const uint32_t s = *signs++;
@@ -45,17 +55,20 @@ void bnn_iconv2d_signs(const bnn_iconv2d_t *node, const void *in, void *out, voi
     for (uint32_t y = 0; y < node->out_h; y++) {
         for (uint32_t x = 0; x < node->out_w; x++) {
             const uint32_t *signs = node->signs;
-            int32_t sums[32]; // of channels o - o % 32 .. o - 1
-            for (uint32_t g = 0, o = 0; g < node->groups; g++) {
+            int32_t sums[32]; // of channels first .. first + fill - 1
+            uint32_t first = 0, fill = 0;
+            for (uint32_t g = 0; g < node->groups; g++) {
                 gather_window(node, in, y, x, g * per_group, per_group, window);
                 for (uint32_t i = 0; i < words * TABLES; i++) build_table(window + 4 * i, tables + i * ENTRIES);
                 for (uint32_t left = out_per_group; left > 0; left--, signs += words) {
-                    sums[o++ % 32u] = look_up(tables, signs, words);
-                    if (o % 32u == 0 || o == node->out_ch) {
-                        bnn_emit(&sink, y, x, (o - 1u) & ~31u, (o - 1u) % 32u + 1u, sums);
+                    sums[fill++] = look_up(tables, signs, words);
+                    if (fill == 32) {
+                        bnn_emit(&sink, y, x, first, 32, sums);
+                        first += 32, fill = 0;
                     }
                 }
             }
+            if (fill > 0) bnn_emit(&sink, y, x, first, fill, sums);
         }
     }
 }
