@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The cases of tests/cases on every board that QEMU emulates: the same C, the same bits.
+
+Each board takes a share of the vectors, and together they take all.  XNORC_EVERY_VECTOR=1 gives every board all that
+fit it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import grid
+import pytest
+
+from xnorc.boards import Board, all_boards
+from xnorc.render.vectors import Vector, chunks, render_vectors
+from xnorc.resources import folder
+from xnorc.targets.qemu import open_qemu
+from xnorc.toolchain import build, compile_sources
+
+CODE = 28 * 1024  # bytes of flash for the runner and the kernels
+DATA = 512  # bytes of RAM for guards and variables
+AT_ONCE = 3 << 20  # bytes of constants in one image: a compiler's memory, not a board's
+
+SHARES = 7  # every board runs one vector of so many; the only ARMv6-M one of three
+
+EVERYTHING = grid.everything()
+BOARDS = [board for board in all_boards() if board.qemu is not None]
+
+
+def run_on_board(board: Board, vectors: list[Vector], kernels: list[Path], out: Path) -> str:
+    """Build and boot the runner; returns what it printed, up to its last line."""
+    out.mkdir(parents=True)
+    (out / "vectors.h").write_text(render_vectors(vectors))
+    runner = folder("firmware") / "app" / "vectors.c"
+    image = build(board, [runner, *kernels], out, defines={"PORT_SEMIHOSTING": 1})
+    with open_qemu(board, image.elf, timeout=60) as stream:
+        text = b""
+        while b"\ndone " not in b"\n" + text or not text.endswith(b"\n"):
+            more = stream.read(max(1, stream.in_waiting))
+            assert more, f"silent after {text[-200:]!r}"
+            text += more
+        assert stream.wait(10) == (0 if b" failed=0\n" in text else 1)
+    return text.decode()
+
+
+def fits(board: Board, vector: Vector) -> bool:
+    """Whether the runner has room for a vector; its buffers are as large as any vector of the image wants."""
+    ram = board.memory.ram.length - board.memory.stack - DATA
+    out, scratch = vector.node.output.nbytes, max(kernel.scratch for kernel in vector.kernels)
+    return out <= ram // 3 and scratch <= ram - ram // 3 and vector.flash <= board.memory.flash.length - CODE
+
+
+def share(board: Board) -> list[Vector]:
+    """The vectors that a board runs."""
+    step = 3 if board.core == "cortex-m0" else SHARES
+    first = BOARDS.index(board) % step
+    picked = EVERYTHING if os.environ.get("XNORC_EVERY_VECTOR") else EVERYTHING[first::step]
+    return [vector for vector in picked if fits(board, vector)]
+
+
+@pytest.mark.emulator
+@pytest.mark.parametrize("board", BOARDS, ids=lambda b: b.name)
+def test_every_kernel_gives_the_bits_of_numpy_on(board: Board, tmp_path: Path, need: Callable[..., None]) -> None:
+    need("arm-none-eabi-gcc", "qemu-system-arm")
+    kernels = compile_sources(board, sorted((folder("firmware") / "kernels").glob("*.c")), tmp_path / "kernels")
+    flash = min(board.memory.flash.length - CODE, AT_ONCE)
+    for at, vectors in enumerate(chunks(share(board), flash, board.memory.ram.length)):
+        text = run_on_board(board, vectors, kernels, tmp_path / str(at))
+        failed = [line for line in text.splitlines() if "status=fail" in line]
+        count = sum(len(vector.kernels) for vector in vectors)
+        assert text.splitlines()[-1] == f"done passed={count} failed=0", "\n".join(failed[:10] or [text[-300:]])
+
+
+def test_the_boards_together_run_every_vector_and_each_runs_every_kernel_it_has_room_for() -> None:
+    assert {v.name for board in BOARDS for v in share(board)} == {v.name for v in EVERYTHING}
+    for board in BOARDS:
+        possible = {k.function for v in EVERYTHING if fits(board, v) for k in v.kernels}
+        assert {k.function for v in share(board) for k in v.kernels} == possible, board.name
