@@ -55,6 +55,12 @@ def test_layers_are_the_programs_nodes_with_the_plans_costs() -> None:
     assert rows.layers(program(), STEPS)[0].count is None
 
 
+def test_nodes_of_one_module_are_told_apart() -> None:
+    first, second = rows.layers(program(), STEPS)
+    assert rows.labels((first, second)) == ("sign", "fc")
+    assert rows.labels((first, replace(second, name="sign"))) == ("sign threshold", "sign bconv2d")
+
+
 def test_spans_last_from_writer_to_last_reader() -> None:
     assert rows.spans(program(), STEPS) == (
         rows.Span("x", "input", 0, 12, 0, 1),

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from xnorc.report import pictures, tables
 from xnorc.report.results import Report
+from xnorc.report.rows import labels
 
 
 def page(report: Report) -> str:
@@ -43,7 +44,7 @@ def _content(report: Report) -> dict[str, Any]:
         "classes": list(zip(names, found.confusion.sum(axis=1), found.precision, found.recall, strict=True)),
         "confusion": Markup(pictures.confusion_svg(found.confusion, names)),
         "layers": Markup(pictures.layers_svg(report.layers, report.where.unit)) if report.layers else "",
-        "arena": Markup(pictures.arena_svg(report.arena, [layer.name for layer in report.layers], report.arena_bytes))
+        "arena": Markup(pictures.arena_svg(report.arena, labels(report.layers), report.arena_bytes))
         if report.arena
         else "",
         "memories": [(memory, Markup(pictures.memory_svg(memory))) for memory in report.memories],

@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import imsave
 from matplotlib.patches import Rectangle
 
-from xnorc.report.rows import Layer, Memory, Span
+from xnorc.report.rows import Layer, Memory, Span, labels
 
 INK = "#010203"  # stands for the page's text colour until the SVG is written
 BLUE, ORANGE, GREY = "#3f83c8", "#d9762b", "#8a9099"  # told apart on white and on near-black, and by the colour-blind
@@ -128,7 +128,7 @@ def layers_svg(layers: Sequence[Layer], unit: str) -> str:
         every = figure.subplots(1, len(columns), sharey=True, squeeze=False)[0]
         for axes, (title, values) in zip(every, columns, strict=True):
             _bars(axes, title, values)
-        every[0].set_yticks(range(len(layers)), [_short(layer.name, LABEL) for layer in layers], fontsize=8)
+        every[0].set_yticks(range(len(layers)), [_short(name, LABEL) for name in labels(layers)], fontsize=8)
         every[0].invert_yaxis()
         return _svg(figure, "layers")
 

@@ -129,6 +129,12 @@ def layers(program: Program, steps: Sequence[Step], counts: Sequence[float] | No
     )
 
 
+def labels(rows: Sequence[Layer]) -> tuple[str, ...]:
+    """What to call each layer in a picture: its name, with the op where one module became several nodes."""
+    names = [row.name for row in rows]
+    return tuple(row.name if names.count(row.name) == 1 else f"{row.name} {row.op}" for row in rows)
+
+
 def spans(program: Program, steps: Sequence[Step], input_at: int = 0) -> tuple[Span, ...]:
     """Where everything lies, and when: the input to the end, each node's output until it is last read, scratch."""
     end = len(program.nodes) - 1
