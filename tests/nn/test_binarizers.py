@@ -274,3 +274,10 @@ def test_unknown_names_and_options_are_refused_with_those_there_are() -> None:
         make_binarizer("sign", CH, tile="2x2v1")
     with pytest.raises(XnorcError, match="no DeSign tile is called '4x4'"):
         make_binarizer("design", CH, tile="4x4")
+    for tile_given in ([[1, 2], [3]], [], [[float("nan")]], 7):
+        with pytest.raises(XnorcError, match="DeSign: "):
+            make_binarizer("design", CH, tile=tile_given)
+
+
+def test_a_tile_may_be_given_as_rows_of_numbers() -> None:
+    assert make_binarizer("design", CH, tile=[[0.5, 1], [0, -1]]).thresholds(2, 2)[0, 3].tolist() == [[0.5, 1], [0, -1]]

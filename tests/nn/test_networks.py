@@ -26,7 +26,7 @@ PUBLISHED = {
     "resnet18": 1341 * 8192,
     "reactnet": 28_253_184,
     "digits": 30_496,
-    "compact": 129_024,
+    "compact": 92_160,
 }
 
 
@@ -109,5 +109,15 @@ def test_what_cannot_be_is_refused() -> None:
         make_network("lenet")
     with pytest.raises(XnorcError, match="binarizer rsign: it has no option 'depth'"):
         make_network("resnet20", binarizer="rsign", depth=3)
+    with pytest.raises(XnorcError, match=r"network resnet20: width is 'wide' \(a value of type float\)"):
+        make_network("resnet20", width="wide")
+    with pytest.raises(XnorcError, match="width is -1"):
+        make_network("resnet20", width=-1)
+    with pytest.raises(XnorcError, match="network resnet18: shortcut is True"):
+        make_network("resnet18", shortcut=True)
+    with pytest.raises(XnorcError, match="there is none called 'max'"):
+        make_network("resnet18", shortcut="max")
+    with pytest.raises(XnorcError, match=r"binarizer asd: reduction is 0 \(a positive number\)"):
+        make_network("resnet20", binarizer="asd", reduction=0)
     with pytest.raises(XnorcError, match="activation 'gelu'"):
         make_network("resnet20", activation="gelu")

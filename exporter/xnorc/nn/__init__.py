@@ -6,6 +6,12 @@ Training itself is `xnorc.nn.train`, which needs Lightning and is imported only 
 
 from xnorc.nn.binarizer import Binarizer
 from xnorc.nn.binarizers import all_binarizers, make_binarizer
+from xnorc.nn.binarizers.asd import ASD
+from xnorc.nn.binarizers.design import DeSign
+from xnorc.nn.binarizers.dysign import DySign
+from xnorc.nn.binarizers.lab import LAB, LABPair
+from xnorc.nn.binarizers.rsign import RSign
+from xnorc.nn.binarizers.sign import Sign
 from xnorc.nn.ends import IntConv2d, IntLinear, Stem
 from xnorc.nn.layers import BinaryConv2d, BinaryLinear
 from xnorc.nn.network import Network
@@ -15,13 +21,20 @@ from xnorc.nn.surrogates import Surrogate
 from xnorc.nn.weights import all_weight_binarizers, make_weight_binarizer
 
 __all__ = [
+    "ASD",
+    "LAB",
     "Binarizer",
     "BinaryConv2d",
     "BinaryLinear",
+    "DeSign",
+    "DySign",
     "IntConv2d",
     "IntLinear",
+    "LABPair",
     "Network",
     "RPReLU",
+    "RSign",
+    "Sign",
     "Stem",
     "Surrogate",
     "all_binarizers",

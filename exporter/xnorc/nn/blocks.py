@@ -6,8 +6,11 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional
 
+from xnorc.errors import XnorcError
 from xnorc.nn.ends import Stem
 from xnorc.nn.network import Network
+
+SHORTCUTS = ("slice", "pool", "conv")
 
 
 def plain(network: Network, in_ch: int, out_ch: int, *, pool: bool = False, pad: int | None = None) -> nn.Sequential:
@@ -21,12 +24,12 @@ def plain(network: Network, in_ch: int, out_ch: int, *, pool: bool = False, pad:
     return nn.Sequential(conv, *pools, norm, network.activate(out_ch), network.binarize(out_ch, norm))
 
 
-def first(network: Network, out_ch: int, weight: str, *, pad: int = 1) -> nn.Sequential:
-    """conv3x3 of pixels - batch norm - [activation] - binarize."""
-    stem = Stem(network.in_ch, out_ch, 3, pad=pad, weight="real" if network.real else weight)
-    norm = stem[1]
+def first(network: Network, out_ch: int, weight: str, *, pool: bool = False, pad: int = 1) -> nn.Sequential:
+    """The same with pixels for input and weights as `Stem` has them."""
+    conv, norm = Stem(network.in_ch, out_ch, 3, pad=pad, weight="real" if network.real else weight)
     assert isinstance(norm, nn.BatchNorm2d)
-    return nn.Sequential(stem, network.activate(out_ch), network.binarize(out_ch, norm))
+    pools = [nn.MaxPool2d(2)] if pool else []
+    return nn.Sequential(conv, *pools, norm, network.activate(out_ch), network.binarize(out_ch, norm))
 
 
 def dense(network: Network, in_features: int, out_features: int) -> nn.Sequential:
@@ -81,6 +84,8 @@ class Shortcut(nn.Module):
 
     def __init__(self, in_ch: int, out_ch: int, stride: int, kind: str) -> None:
         super().__init__()
+        if kind not in SHORTCUTS:
+            raise XnorcError("shortcut", f"there is none called {kind!r}", f"one of {', '.join(SHORTCUTS)}")
         self.kind, self.stride = kind, stride
         self.before = (out_ch - in_ch) // 2
         self.after = out_ch - in_ch - self.before

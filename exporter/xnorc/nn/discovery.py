@@ -46,8 +46,30 @@ def pick(found: dict[str, Entry], name: str, what: str) -> Entry:
 
 def build(kind: type[Kind], what: str, name: str, *args: Any, **options: Any) -> Kind:
     """kind(*args, **options), with an error of one line for an option that the class does not have."""
-    known = [key for key in inspect.signature(kind).parameters if key != "channels"]
+    where, known = (
+        f"{what} {name}",
+        [key for key in inspect.signature(kind).parameters if key not in ("channels", "out_ch")],
+    )
     for key in options:
         if key not in known:
-            raise XnorcError(f"{what} {name}", f"it has no option {key!r}", f"it has {', '.join(known) or 'none'}")
+            raise XnorcError(where, f"it has no option {key!r}", f"it has {', '.join(known) or 'none'}")
+    check_kinds(kind, where, options)
     return kind(*args, **options)
+
+
+def check_kinds(kind: type[nn.Module], where: str, options: dict[str, Any]) -> None:
+    """Refuse options whose value is not of the plain type that the constructor of `kind` asks for.
+
+    Numbers must be positive: every number among the options of this package is a size, a factor or a ratio.
+
+    Raises:
+        XnorcError: names the option, its value and the type.
+    """
+    parameters = inspect.signature(kind.__init__).parameters
+    for key, value in options.items():
+        asked = str(parameters[key].annotation) if key in parameters else ""
+        plain = {"int": int, "float": (int, float), "str": str, "bool": bool}.get(asked)
+        if plain is not None and (not isinstance(value, plain) or (isinstance(value, bool) and asked != "bool")):
+            raise XnorcError(where, f"{key} is {value!r}", f"a value of type {asked}")
+        if asked in ("int", "float") and value <= 0:
+            raise XnorcError(where, f"{key} is {value}", "a positive number")

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -26,7 +26,7 @@ class DeSign(Binarizer):
     Args:
         channels: C.
         surrogate: the paper's plain networks use `identity`, its residual ones `bireal`.
-        tile: a name of `xnorc.nn.tiles`, or an array (th, tw) or (F, th, tw).
+        tile: a name of `xnorc.nn.tiles`, or an array or lists (th, tw) or (F, th, tw).
         scaled: thresholds are multiplied by the gamma of the batch norm ahead (the paper's residual networks);
             the unscaled form (its plain networks) subtracts T as it is.  Equal where gamma is 1.
         learned: the tile is a parameter, one per channel, starting at `tile` (an extension of the paper).
@@ -43,16 +43,16 @@ class DeSign(Binarizer):
         channels: int,
         surrogate: str | Surrogate = "",
         *,
-        tile: str | np.ndarray = "2x2v1",
+        tile: str | np.ndarray | list[Any] = "2x2v1",
         scaled: bool = False,
         learned: bool = False,
     ) -> None:
         super().__init__(channels, surrogate)
-        values = named_tile(tile) if isinstance(tile, str) else np.array(tile, np.float32)
+        values = named_tile(tile) if isinstance(tile, str) else _numbers(tile)
         if values.ndim == 2:
             values = values[None]
-        if values.ndim != 3 or not values.size:
-            raise XnorcError("DeSign", f"a tile of shape {values.shape}", "(th, tw) or (F, th, tw)")
+        if values.ndim != 3 or not values.size or not np.isfinite(values).all():
+            raise XnorcError("DeSign", f"a tile of shape {values.shape}", "finite numbers, (th, tw) or (F, th, tw)")
         slices = torch.from_numpy(values)[torch.arange(channels) % len(values)]  # (C, th, tw)
         if not learned and channels % len(values) == 0:
             slices = slices[: len(values)].clone()
@@ -82,3 +82,10 @@ class DeSign(Binarizer):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.step(x - self.thresholds(x.shape[2], x.shape[3]))
+
+
+def _numbers(tile: Any) -> np.ndarray:
+    try:
+        return np.array(tile, np.float32)
+    except (TypeError, ValueError):
+        raise XnorcError("DeSign", f"the tile {tile!r}", "a name, or rows of numbers of one length") from None

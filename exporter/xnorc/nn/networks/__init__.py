@@ -6,7 +6,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from xnorc.nn.discovery import classes, pick
+from xnorc.nn.discovery import check_kinds, classes, pick
 from xnorc.nn.network import Network
 
 
@@ -19,8 +19,11 @@ def make_network(name: str, classes: int = 10, **options: Any) -> Network:
     """A network by name; options are those of `Network`'s subclasses.
 
     Raises:
-        XnorcError: no such network, or an option it or its binarizers do not have.
+        XnorcError: no such network, an option it or its binarizers do not have, or a value of
+            another type.
     """
     kind: Any = pick(all_networks(), name, "network")
+    for base in (kind, Network):
+        check_kinds(base, f"network {name}", options)
     made: Network = kind(classes, **options)
     return made
