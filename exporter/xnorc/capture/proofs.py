@@ -46,7 +46,7 @@ def exactly_equal(tree: Sum, hard: fx.Node, soft: list[fx.Node], values: dict[fx
     if isinstance(inner, fx.Node) or not (isinstance(inner.left, fx.Node) and isinstance(inner.right, fx.Node)):
         return ""
     if inner.left is c and inner.right is c:
-        return "c - c is 0 for finite c"
+        return "c - c is 0 for finite c" if bounds(values[c]).finite else ""
     if inner.sign != -1 or {inner.left, inner.right} != {hard, c}:
         return ""  # h + c first: rounds before c is taken away
     if all(value == 0 or _is_power_of_two(value) for value in _numbers(values[hard])) and _same_sign(hard, c, values):

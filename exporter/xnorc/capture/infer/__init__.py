@@ -24,13 +24,16 @@ def infer(gm: fx.GraphModule, image: Range) -> dict[fx.Node, Value]:
     """
     values: dict[fx.Node, Value] = {}
     for node in gm.graph.nodes:
-        if node.op == "placeholder":
-            values[node] = image
-        elif node.op == "get_attr":
-            values[node] = Const(tensor_of(gm, node))
-        elif node.op == "call_function":
-            values[node] = value_of(node, values)
+        if node.op != "output":
+            values[node] = value_at(gm, node, values, image)
     return values
+
+
+def value_at(gm: fx.GraphModule, node: fx.Node, values: Values, image: Range) -> Value:
+    """The value of any node but the output, from those of the nodes before it."""
+    if node.op == "placeholder":
+        return image
+    return Const(tensor_of(gm, node)) if node.op == "get_attr" else value_of(node, values)
 
 
 def infer_region(region: list[fx.Node], given: Mapping[fx.Node, Value]) -> dict[fx.Node, Value]:

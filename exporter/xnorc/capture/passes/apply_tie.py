@@ -14,7 +14,6 @@ from xnorc.capture.edit import constant, dtype, insert, replace
 from xnorc.capture.execute import run
 from xnorc.capture.infer import dots, infer
 from xnorc.capture.infer.pointwise import aten, packet
-from xnorc.capture.passes.cancel_straight_through import _is_constant
 from xnorc.capture.passes.work import Work
 from xnorc.capture.source import where
 from xnorc.capture.values import Finite
@@ -48,6 +47,7 @@ def settle_activations(work: Work) -> bool:
     if work.tie is None:
         return False
     values = infer(work.gm, work.image)
+    found: dict[fx.Node, None] = {}
     for node in work.gm.graph.nodes:
         if packet(node) not in dots.DOTS:
             continue
@@ -58,10 +58,15 @@ def settle_activations(work: Work) -> bool:
             for above in _above(operand):
                 table = values[above]
                 if packet(above) in SIGNS and isinstance(table, Finite) and table.src is above and table.tie is not None:
-                    work.note(f"{where(above)}: sign(0) is {work.tie:+d} by the tie rule")
-                    _rewrite(work, above)
-                    return True
-    return False
+                    found[above] = None
+    for above in found:
+        work.note(f"{where(above)}: sign(0) is {work.tie:+d} by the tie rule")
+        _rewrite(work, above)
+    return bool(found)
+
+
+def _is_constant(node: fx.Node) -> bool:
+    return not any(above.op == "placeholder" for above in _above(node, past_dots=True))
 
 
 def _rewrite(work: Work, node: fx.Node) -> None:
@@ -74,15 +79,15 @@ def _rewrite(work: Work, node: fx.Node) -> None:
     replace(node, insert(work.gm, node, aten.where.self, (upper, one, minus), node))
 
 
-def _above(node: fx.Node) -> list[fx.Node]:
-    """The node and what it is computed from, nearest first, not past another dot."""
+def _above(node: fx.Node, past_dots: bool = False) -> list[fx.Node]:
+    """The node and what it is computed from, nearest first; not past another dot unless asked."""
     seen: dict[fx.Node, None] = {}
     todo = [node]
     while todo:
         at = todo.pop(0)
         if at not in seen:
             seen[at] = None
-            if packet(at) not in dots.DOTS:
+            if past_dots or packet(at) not in dots.DOTS:
                 todo += at.all_input_nodes
     return list(seen)
 

@@ -19,13 +19,12 @@ import torch
 from torch import fx
 
 from xnorc.capture.edit import dtype, replace, shape
-from xnorc.capture.execute import run
-from xnorc.capture.infer import infer
+from xnorc.capture.infer import value_at, value_of
 from xnorc.capture.infer.pointwise import aten, packet
 from xnorc.capture.passes.work import Work
 from xnorc.capture.proofs import exactly_equal, rounding_bound
 from xnorc.capture.source import where
-from xnorc.capture.values import Finite, Value, bounds
+from xnorc.capture.values import Const, Finite, Value, bounds
 from xnorc.capture.weights import Kind, classify
 from xnorc.errors import CaptureError
 
@@ -49,21 +48,24 @@ def cancel_straight_through(work: Work) -> bool:
     Raises:
         CaptureError: the form is there, but its soft branch may be infinite, NaN or too large.
     """
-    values: dict[fx.Node, Value] | None = None
+    if not any(_find(node) for node in work.gm.graph.nodes):
+        return False
+    values: dict[fx.Node, Value] = {}
     changed = False
     for node in list(work.gm.graph.nodes):
         found = _find(node)
-        if found is None:
-            continue
-        tree, hard, soft = found
-        if _is_constant(node):
-            accepted = _measure(work, node, hard)
-        else:
-            values = values or infer(work.gm, work.image)
-            accepted = _prove(work, node, tree, hard, soft, values)
-        if accepted:
-            replace(node, hard)
-            changed = True
+        if found is not None:
+            tree, hard, soft = found
+            if isinstance(values[hard], Const):
+                accepted = _measure(work, node, hard, values)
+            else:
+                accepted = _prove(work, node, tree, hard, soft, values)
+            if accepted:
+                replace(node, hard)  # what follows is then inferred from the hard branch's values
+                changed = True
+                continue
+        if node.op != "output":
+            values[node] = value_at(work.gm, node, values, work.image)
     return changed
 
 
@@ -119,22 +121,12 @@ def leaves(tree: Sum | fx.Node, sign: int = 1) -> list[tuple[fx.Node, int]]:
     return leaves(tree.left, sign) + leaves(tree.right, sign * tree.sign)
 
 
-def _is_constant(node: fx.Node) -> bool:
-    seen, todo = set(), [node]
-    while todo:
-        at = todo.pop()
-        if at.op == "placeholder":
-            return False
-        if at not in seen:
-            seen.add(at)
-            todo += at.all_input_nodes
-    return True
-
-
-def _measure(work: Work, node: fx.Node, hard: fx.Node) -> bool:
+def _measure(work: Work, node: fx.Node, hard: fx.Node, values: dict[fx.Node, Value]) -> bool:
     """Weights: compute the sum and its hard branch, compare."""
-    results = run(work.gm, {}, [node, hard])
-    full, meant = results[node], results[hard]
+    both = value_of(node, values), values[hard]
+    if not all(isinstance(value, Const) for value in both):
+        return False
+    full, meant = (value.tensor for value in both if isinstance(value, Const))
     if not _few_valued(meant):
         return False
     largest = float(meant.abs().max())
@@ -149,9 +141,9 @@ def _measure(work: Work, node: fx.Node, hard: fx.Node) -> bool:
 
 
 def _few_valued(tensor: torch.Tensor) -> bool:
-    if tensor.numel() and len(tensor.reshape(-1)[:4096].unique()) <= 4 and len(tensor.unique()) <= 4:
+    if tensor.ndim > 1 and Kind.REAL not in classify(tensor).kinds:
         return True
-    return tensor.ndim > 1 and Kind.REAL not in classify(tensor).kinds
+    return tensor.numel() > 0 and len(tensor.reshape(-1)[:4096].unique()) <= 4 and len(tensor.unique()) <= 4
 
 
 def _prove(
@@ -161,14 +153,14 @@ def _prove(
     table = values[hard]
     if not isinstance(table, Finite):
         return False  # (x - m) + m of a real stream: its rounding is the network's own
-    for branch in soft:
-        if not bounds(values[branch]).finite:
-            raise CaptureError(where(node), "a straight-through form whose soft branch may be infinite or NaN",
-                               "a clipped soft branch, or bounds on the image")
     reason = exactly_equal(tree, hard, soft, values)
     if reason:
         work.proofs.append(f"{where(node)}: cancelled, exact: {reason}")
         return True
+    for branch in soft:
+        if not bounds(values[branch]).finite:
+            raise CaptureError(where(node), "a straight-through form whose soft branch may be infinite or NaN",
+                               "a clipped soft branch, or bounds on the image")
     bound = rounding_bound(len(leaves(tree)) - 1, [hard, *soft], values, dtype(node))
     if bound > MAX_DELTA:
         largest = max(max(-bounds(values[b]).lo, bounds(values[b]).hi) for b in soft)
