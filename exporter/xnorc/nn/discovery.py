@@ -18,6 +18,7 @@ from xnorc.errors import XnorcError
 
 Kind = TypeVar("Kind", bound=nn.Module)
 Entry = TypeVar("Entry")
+PLAIN: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "str": (str,), "bool": (bool,)}
 
 
 def classes(package: ModuleType, base: type[Kind]) -> dict[str, type[Kind]]:
@@ -68,8 +69,9 @@ def check_kinds(kind: type[nn.Module], where: str, options: dict[str, Any]) -> N
     parameters = inspect.signature(kind.__init__).parameters
     for key, value in options.items():
         asked = str(parameters[key].annotation) if key in parameters else ""
-        plain = {"int": int, "float": (int, float), "str": str, "bool": bool}.get(asked)
-        if plain is not None and (not isinstance(value, plain) or (isinstance(value, bool) and asked != "bool")):
+        if (plain := PLAIN.get(asked)) and (
+            not isinstance(value, plain) or (isinstance(value, bool) and asked != "bool")
+        ):
             raise XnorcError(where, f"{key} is {value!r}", f"a value of type {asked}")
         if asked in ("int", "float") and value <= 0:
             raise XnorcError(where, f"{key} is {value}", "a positive number")
