@@ -35,7 +35,8 @@ void port_put(uint8_t byte) {
     DR = byte;
 }
 
-// An overrun (a byte lost because nobody polled) is cleared by this same sequence of reads; the link's CRC notices the loss.
+// An overrun (a byte lost because nobody polled) is cleared by this same sequence of reads; the link's CRC notices
+// the loss.
 int port_get(void) {
     return (SR & SR_RXNE) != 0 ? (int)(DR & 0xFFu) : -1;
 }

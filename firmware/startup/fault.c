@@ -3,9 +3,10 @@
 //
 //   fault pc=0x000001a4 lr=0x00000233 cfsr=0x00010000 hfsr=0x40000000
 //
-// pc and lr are those of the interrupted code, `-` where its stack lies outside RAM and nothing was saved. cfsr and hfsr are `-` on
-// ARMv6-M and ARMv8-M Baseline, which have none. The line stands between two 0x00, which is where the link's frames end: the host
-// resynchronises and shows it. A fault inside the handler locks the core up; there is no way on from there.
+// pc and lr are those of the interrupted code, `-` where its stack lies outside RAM and nothing was saved. cfsr and
+// hfsr are `-` on ARMv6-M and ARMv8-M Baseline, which have none. The line stands between two 0x00, which is where the
+// link's frames end: the host resynchronises and shows it. A fault inside the handler locks the core up; there is no
+// way on from there.
 #include "port.h"
 #include "startup.h"
 
@@ -56,8 +57,9 @@ __attribute__((used)) void fault_report(uint32_t saved, uint32_t pc, uint32_t lr
     port_exit(FAULT_EXIT_STATUS);
 }
 
-// The frame that exception entry pushed: r0 r1 r2 r3 r12 lr pc xpsr, at PSP if bit 2 of EXC_RETURN (in lr) is set, else at MSP.
-// It is read into registers before the stack starts again from the top, since the old one may be the very thing that is broken.
+// The frame that exception entry pushed: r0 r1 r2 r3 r12 lr pc xpsr, at PSP if bit 2 of EXC_RETURN (in lr) is set,
+// else at MSP. It is read into registers before the stack starts again from the top, since the old one may be the
+// very thing that is broken.
 __attribute__((naked)) void fault_handler(void) {
     __asm__ volatile("mrs   r3, msp             \n"
                      "mov   r0, lr              \n"

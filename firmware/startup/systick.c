@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // port_ticks(): SysTick's 24 bits, extended to 32 by counting its wraps in an interrupt.
 //
-// The counter runs down from 0xFFFFFF and raises its interrupt on reaching 0, so the phase of a period is (0 - CVR) mod 2^24: 0 at
-// the very tick of the interrupt, and only then does `wraps` have to be one more.  The interrupt costs some 15 cycles in 2^24.
+// The counter runs down from 0xFFFFFF and raises its interrupt on reaching 0, so the phase of a period is (0 - CVR)
+// mod 2^24: 0 at the very tick of the interrupt, and only then does `wraps` have to be one more.  The interrupt costs
+// some 15 cycles in 2^24.
 // note: nRF51 silicon has no SysTick (QEMU's model has): there the registers read 0 and so does port_ticks().
 #include "board.h"
 #include "port.h"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The vector table and the way from reset to main().
 //
-// RAM is laid out stack first (linker.ld): a stack that outgrows its reserve runs out of RAM and faults; it cannot run into the
-// arena. External interrupts are never enabled, so the table ends after the 16 entries of the core.
+// RAM is laid out stack first (linker.ld): a stack that outgrows its reserve runs out of RAM and faults; it cannot
+// run into the arena. External interrupts are never enabled, so the table ends after the 16 entries of the core.
 #include "port.h"
 #include "startup.h"
 
@@ -16,7 +16,8 @@ extern uint32_t __stack_top[], __stack_limit[];
 extern uint32_t __data_start[], __data_end[], __data_load[];
 extern uint32_t __bss_start[], __bss_end[];
 
-// ARMv7-M ARM (DDI 0403E) table B1-4, ARMv6-M the same but for the reserved entries: word 0 is the initial stack pointer.
+// ARMv7-M ARM (DDI 0403E) table B1-4, ARMv6-M the same but for the reserved entries: word 0 is the initial stack
+// pointer.
 __attribute__((section(".vectors"), used)) const entry_t vectors[16] = {
     (entry_t)(uintptr_t)__stack_top,
     reset_handler,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Counts what SysTick counts: for `l` and a uint32 n, the ticks of n turns of a two-instruction loop; for `m` and n, the least and the
-// greatest step between n consecutive readings; for `h`, ticks a second.  Answers are uint32, everything little-endian.
+// Counts what SysTick counts: for `l` and a uint32 n, the ticks of n turns of a
+// two-instruction loop; for `m` and n, the least and the greatest step between n consecutive readings; for `h`, ticks
+// a second.  Answers are uint32, everything little-endian.
 #include "port.h"
 
 #include <stdint.h>

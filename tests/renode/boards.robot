@@ -44,7 +44,8 @@ A Fault Says Where
     Start Emulation
     Wait For Prompt On Uart  >
     Write To Uart            u
-    Wait For Line On Uart    fault pc.0x0800[0-9a-f]{4} lr.0x0800[0-9a-f]{4} cfsr.0x00010000 hfsr.0x40000000    treatAsRegex=true
+    Wait For Line On Uart    fault pc.0x0800[0-9a-f]{4} lr.0x0800[0-9a-f]{4} cfsr.0x00010000 hfsr.0x40000000
+    ...                      treatAsRegex=true
 
 Kernels Give The Bits Of Numpy
     @{images}=    List Directories In Directory    ${BUILD}    vectors_*

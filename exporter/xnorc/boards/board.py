@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a board is to the rest of xnorc: frozen facts, and how its counter is read on each kind of target."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+ICOUNT_SHIFT = 6  # QEMU: one instruction is 2^6 ns of virtual time (docs/contracts.md section 6)
+
+
+@dataclass(frozen=True)
+class Region:
+    """A range of addresses in bytes."""
+
+    origin: int
+    length: int
+
+    @property
+    def end(self) -> int:
+        return self.origin + self.length
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Where code and data go; `stack` bytes of `ram` are reserved for the stack."""
+
+    flash: Region
+    ram: Region
+    stack: int
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Core clock in Hz after reset and the init writes: what SysTick counts on the real board."""
+
+    hz: int
+
+
+@dataclass(frozen=True)
+class Uart:
+    """The UART of the link: `ip` names a file in firmware/port/, `hz` is the clock that its baud divider divides."""
+
+    ip: str
+    base: int
+    baud: int
+    hz: int
+
+
+@dataclass(frozen=True)
+class Write:
+    """One step of `[[init]]` on a 32-bit register.
+
+    `how` is set (OR), clear (AND NOT), write (store) or wait (until all bits of `value` read 1).
+    """
+
+    address: int
+    how: str
+    value: int
+
+
+@dataclass(frozen=True)
+class Qemu:
+    """QEMU's name of the machine, and the Hz that its SysTick counts."""
+
+    machine: str
+    hz: int
+
+
+@dataclass(frozen=True)
+class Renode:
+    """Renode's platform file, the UART in it, and the Hz that its SysTick counts (the platform's `systickFrequency`).
+
+    Renode is told to carry out as many instructions a virtual second: one instruction is one tick.
+    """
+
+    platform: str
+    uart: str
+    hz: int
+
+
+@dataclass(frozen=True)
+class Board:
+    """One board file.  Equal files give equal boards wherever they lie."""
+
+    name: str
+    title: str
+    core: str
+    cflags: tuple[str, ...]
+    memory: Memory
+    clock: Clock
+    uart: Uart
+    init: tuple[Write, ...]
+    qemu: Qemu | None
+    renode: Renode | None
+
+    @property
+    def emulators(self) -> tuple[str, ...]:
+        """Of `qemu` and `renode`, those that have this board."""
+        return tuple(kind for kind in ("qemu", "renode") if getattr(self, kind) is not None)
+
+    def count_unit(self, kind: str) -> str:
+        """What SysTick counts on a target: "instructions" on an emulator, "cycles" on a real board, "" on the host."""
+        return {"qemu": "instructions", "renode": "instructions", "serial": "cycles"}.get(kind, "")
+
+    def counts(self, kind: str, ticks: int) -> int:
+        """Ticks of this board's SysTick on a target (`qemu`, `renode`, `serial`) -> instructions or cycles, rounded."""
+        per_tick = Fraction(1)
+        if kind == "qemu" and self.qemu is not None:
+            per_tick = Fraction(10**9, self.qemu.hz << ICOUNT_SHIFT)
+        return round(ticks * per_tick)

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The tables of a board file -> `Board`, key by key (docs/contracts.md section 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from xnorc.boards.board import Board, Clock, Memory, Qemu, Region, Renode, Uart, Write
+from xnorc.boards.table import Table, show
+from xnorc.resources import folder
+
+CORES = tuple(f"cortex-m{n}" for n in ("0", "0plus", "1", "3", "4", "7", "23", "33", "55"))
+
+
+def uart_ips() -> tuple[str, ...]:
+    """The UART IPs that have a driver: the files of firmware/port/, but for the host's."""
+    return tuple(sorted(path.stem for path in (folder("firmware") / "port").glob("*.c") if path.stem != "host"))
+
+
+def parse(data: Mapping[str, Any], where: str, stem: str) -> Board:
+    """The tables of a board file -> `Board`.
+
+    `where` is put before every complaint, `stem` is what `name` has to equal.
+    """
+    top = Table(where, "", data)
+    name = top.text("name", r"[A-Za-z][A-Za-z0-9_]*", "letters, digits and _, starting with a letter")
+    if name != stem:
+        top.fail("name", f'is "{name}"', f'"{stem}", the name of the file')
+    core = top.choice("core", CORES)
+    board = Board(
+        name=name,
+        title=top.text("title", r'[^"\\\n]+', "one line of text"),
+        core=core,
+        cflags=top.texts("cflags"),
+        memory=memory(top.table("memory")),
+        clock=Clock(clock := top.table("clock").only("hz", 1000, 10**10)),
+        uart=uart(top.table("uart"), clock),
+        init=tuple(write(step) for step in top.tables("init")),
+        qemu=qemu(top.table("qemu", optional=True), clock),
+        renode=renode(top.table("renode", optional=True), clock),
+    )
+    top.done()
+    return board
+
+
+def memory(table: Table) -> Memory:
+    flash, ram = region(table.table("flash"), 128), region(table.table("ram"), 8)
+    stack = table.integer("stack", 256, ram.length)
+    if stack % 8:
+        table.fail("stack", f"is {stack}", "a multiple of 8, as the procedure call standard wants the stack pointer")
+    if flash.origin < ram.end and ram.origin < flash.end:
+        table.fail("ram", "overlaps memory.flash", "two separate regions")
+    table.done()
+    return Memory(flash, ram, stack)
+
+
+def region(table: Table, align: int) -> Region:
+    """`align`: the vector table (16 words, at the start of flash) needs 128 bytes by VTOR's rule, the stack 8."""
+    origin = table.integer("origin", 0, 0xFFFFFFFF)
+    if origin % align:
+        table.fail("origin", f"is {show(origin)}", f"a multiple of {align}")
+    found = Region(origin, table.integer("length", 1024, 0x100000000 - origin))
+    table.done()
+    return found
+
+
+def uart(table: Table, clock: int) -> Uart:
+    found = Uart(
+        ip=table.choice("ip", uart_ips()),
+        base=table.integer("base", 0, 0xFFFFFFFC),
+        baud=table.integer("baud", 300, 10**7, 115200),
+        hz=table.integer("hz", 1000, 10**10, clock),
+    )
+    if found.base % 4:
+        table.fail("base", f"is {show(found.base)}", "a multiple of 4")
+    table.done()
+    return found
+
+
+def write(table: Table) -> Write:
+    kinds = ("set", "clear", "write", "wait")
+    address = table.integer("address", 0, 0xFFFFFFFC)
+    if address % 4:
+        table.fail("address", f"is {show(address)}", "a multiple of 4: every write has 32 bits")
+    found = [kind for kind in kinds if kind in table.data]
+    if len(found) != 1:
+        comes = " and ".join(found) or "nothing to do"
+        table.fail("address", f"comes with {comes}", f"exactly one of {', '.join(kinds)}")
+    value = table.integer(found[0], 0, 0xFFFFFFFF)
+    table.known.extend(kinds)
+    table.done()
+    return Write(address, found[0], value)
+
+
+def qemu(table: Table, clock: int) -> Qemu | None:
+    if not table.data:
+        return None
+    found = Qemu(
+        machine=table.text("machine", r"[a-z0-9][a-z0-9.-]*", "a machine of `qemu-system-arm -machine help`"),
+        hz=table.integer("hz", 1000, 10**9, clock),
+    )
+    table.done()
+    return found
+
+
+def renode(table: Table, clock: int) -> Renode | None:
+    if not table.data:
+        return None
+    found = Renode(
+        platform=table.text("platform", r"[\w./-]+\.repl", "a .repl file, as platforms/cpus/stm32f4.repl"),
+        uart=table.text("uart", r"sysbus(\.\w+)+", "a UART of that platform, as `sysbus.usart2`"),
+        hz=table.integer("hz", 10**6, 10**9, clock),
+    )
+    if found.hz % 10**6:
+        table.fail("hz", f"is {found.hz}", "whole MHz: Renode takes the instructions of a second in millions")
+    table.done()
+    return found
