@@ -47,10 +47,8 @@ def pick(found: dict[str, Entry], name: str, what: str) -> Entry:
 
 def build(kind: type[Kind], what: str, name: str, *args: Any, **options: Any) -> Kind:
     """kind(*args, **options), with an error of one line for an option that the class does not have."""
-    where, known = (
-        f"{what} {name}",
-        [key for key in inspect.signature(kind).parameters if key not in ("channels", "out_ch")],
-    )
+    where = f"{what} {name}"
+    known = [key for key in inspect.signature(kind).parameters if key not in ("channels", "out_ch")]
     for key in options:
         if key not in known:
             raise XnorcError(where, f"it has no option {key!r}", f"it has {', '.join(known) or 'none'}")
@@ -69,9 +67,9 @@ def check_kinds(kind: type[nn.Module], where: str, options: dict[str, Any]) -> N
     parameters = inspect.signature(kind.__init__).parameters
     for key, value in options.items():
         asked = str(parameters[key].annotation) if key in parameters else ""
-        if (plain := PLAIN.get(asked)) and (
-            not isinstance(value, plain) or (isinstance(value, bool) and asked != "bool")
-        ):
+        if asked not in PLAIN:
+            continue
+        if not isinstance(value, PLAIN[asked]) or (isinstance(value, bool) and asked != "bool"):
             raise XnorcError(where, f"{key} is {value!r}", f"a value of type {asked}")
         if asked in ("int", "float") and value <= 0:
             raise XnorcError(where, f"{key} is {value}", "a positive number")
