@@ -71,5 +71,5 @@ def check_kinds(kind: type[nn.Module], where: str, options: dict[str, Any]) -> N
             continue
         if not isinstance(value, PLAIN[asked]) or (isinstance(value, bool) and asked != "bool"):
             raise XnorcError(where, f"{key} is {value!r}", f"a value of type {asked}")
-        if asked in ("int", "float") and value <= 0:
+        if isinstance(value, int | float) and asked != "bool" and value <= 0:
             raise XnorcError(where, f"{key} is {value}", "a positive number")
