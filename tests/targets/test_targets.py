@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import socket
 import stat
+import subprocess
 import sys
 import threading
 import time
@@ -49,6 +50,25 @@ def test_qemu_answers_and_is_gone_after_close(echo: Echo) -> None:
         os.kill(pid, 0)
     with pytest.raises(ToolError, match="closed"):
         stream.read(1)
+
+
+@pytest.mark.emulator
+def test_qemu_is_gone_too_when_nobody_closes_the_stream(echo: Echo) -> None:
+    board = load("mps2_an386")
+    program = f"""
+from pathlib import Path
+from xnorc.boards import load
+from xnorc.targets.qemu import open_qemu
+print(open_qemu(load("mps2_an386"), Path({str(echo(board))!r})).process.pid, flush=True)
+stream = open_qemu(load("mps2_an386"), Path({str(echo(board))!r}))
+print(stream.process.pid, flush=True)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    pids = [int(line) for line in done.stdout.split()]
+    assert len(pids) == 2
+    for pid in pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
 
 
 @pytest.mark.emulator

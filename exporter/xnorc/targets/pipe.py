@@ -7,6 +7,7 @@ import select
 import socket
 import subprocess
 import time
+import weakref
 from collections.abc import Callable
 from typing import IO
 
@@ -38,6 +39,9 @@ class ProcessStream:
         self._link, self._stderr, self._after = link, stderr, after
         self._buffer = bytearray()
         self._ended = False
+        self._end = weakref.finalize(
+            self, end, process
+        )  # also when nobody closes the stream, and at the interpreter's end
         link.setblocking(False)
 
     @property
@@ -85,13 +89,7 @@ class ProcessStream:
     def close(self) -> None:
         """End the child and wait for it; may be called twice."""
         self._link.close()
-        if self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(5)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-        self.process.wait()
+        self._end()
         self._ended = True
         if not self._stderr.closed:
             self._stderr.close()
@@ -151,3 +149,14 @@ class ProcessStream:
             got = b""
         self._ended = not got
         self._buffer += got
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Terminate a child, kill it if it does not care, and reap it."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+    process.wait()
