@@ -148,19 +148,16 @@ def _prelu(x: torch.Tensor, slope: torch.Tensor) -> torch.Tensor:
 
 
 def _splits(node: fx.Node, operands: dict[fx.Node, Range]) -> bool:
-    """True where the operation has a pole inside the box, or no shape the corner rule can take."""
+    """True where the operation has a pole inside the box (at 0, whose sign is unknown), or a shape corners cannot take."""
     op = packet(node)
     if op is aten.pow:
         base, exponent = node.args[0], node.args[1]
         if not isinstance(base, fx.Node) or isinstance(exponent, fx.Node):
             return True
-        return float(exponent) < 0 and operands[base].lo < 0 <= operands[base].hi  # type: ignore[arg-type]
-    if op in (aten.div, aten.reciprocal):
+        return float(exponent) < 0 and operands[base].lo <= 0 <= operands[base].hi  # type: ignore[arg-type]
+    if op in (aten.div, aten.reciprocal, aten.rsqrt):
         below = node.args[1] if op is aten.div else node.args[0]
-        if isinstance(below, fx.Node):
-            if op is aten.div and below is node.args[0]:
-                return operands[below].lo <= 0 <= operands[below].hi
-            return operands[below].lo < 0 <= operands[below].hi
+        return isinstance(below, fx.Node) and operands[below].lo <= 0 <= operands[below].hi
     return False
 
 
