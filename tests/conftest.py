@@ -7,10 +7,14 @@ tool; with `--strict-tools` (what CI and `make test` pass) it fails, except for 
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 
 import pytest
+
+# Two test processes share two cores: more threads a process would only wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 NOT_IN_A_REGISTRY = {"renode-test", "renode"}
 

@@ -27,6 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "nn": {"errors", "data"},
     "build": {"errors", "resources", "program", "plan", "render", "boards", "toolchain"},
     "deploy": {"errors", "program", "plan", "boards", "build", "targets", "report"},
+    "zoo": {"errors", "program"},
     "measure": {"errors", "program", "boards", "data", "deploy", "report"},
 }
 TORCH_ALLOWED = {"capture", "lower", "nn", "export"}  # cli may import it, but only inside functions
