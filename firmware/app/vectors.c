@@ -5,6 +5,7 @@
 //   case name=<name> status=fail at=(y,x,c) got=<v> want=<v>       the first element that differs
 //   case name=<name> status=fail past=<out|scratch>                a kernel wrote behind its buffer
 //   done passed=<n> failed=<n>
+// With VECTORS_QUIET defined, what passes prints nothing: a UART is slow.
 #include <string.h>
 
 #include "bnn_bits.h"
@@ -76,6 +77,9 @@ static int run(const vector_t *v) {
     const int out_past = touched(out, v->bytes), scratch_past = touched(scratch, v->scratch);
     const int equal = memcmp(out, v->want, v->bytes) == 0;
     const int ok = equal && !out_past && !scratch_past;
+#ifdef VECTORS_QUIET
+    if (ok) return ok;
+#endif
     print("case name=");
     print(v->name);
     print(ok ? " status=ok" : " status=fail");

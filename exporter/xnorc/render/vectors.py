@@ -7,7 +7,7 @@ The answer is numpy's.  The same C runs on the host, on an emulator and on a boa
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -30,12 +30,14 @@ class Vector:
         node: verified.
         tensors: its inputs.
         arrays: their values, (h, w, ch) each.
+        scratch: kernels that need more bytes of it are left out; None takes all.
     """
 
     name: str
     node: Node
     tensors: tuple[Tensor, ...]
     arrays: tuple[np.ndarray, ...]
+    scratch: int | None = None
 
     @cached_property
     def want(self) -> np.ndarray:
@@ -44,13 +46,17 @@ class Vector:
 
     @cached_property
     def kernels(self) -> list[Kernel]:
-        """Every kernel that takes the node."""
-        return kernels_of(self.node, self.tensors)
+        """Every kernel that takes the node, or, where scratch is short, those that it suffices for.
 
-    @property
-    def ram(self) -> int:
-        """Bytes of output and scratch."""
-        return self.node.output.nbytes + max(kernel.scratch for kernel in self.kernels)
+        Of many variants of one function the fastest, the one in the middle and the smallest are run.
+        """
+        offers = [k for k in kernels_of(self.node, self.tensors) if self.scratch is None or k.scratch <= self.scratch]
+        alike = {k.function: [o for o in offers if o.function == k.function] for k in offers}
+        return [k for group in alike.values() for k in dict.fromkeys((group[0], group[len(group) // 2], group[-1]))]
+
+    def within(self, ram: int) -> Vector | None:
+        """The same without the kernels that need more than two thirds of `ram`; None if the output needs over a third."""
+        return None if self.node.output.nbytes > ram // 3 else replace(self, scratch=ram - ram // 3)
 
     @property
     def flash(self) -> int:
@@ -83,20 +89,21 @@ class _Call:
 
 
 def chunks(vectors: Sequence[Vector], flash: int, ram: int) -> Iterator[list[Vector]]:
-    """Split into runs that fit `flash` bytes of constants; vectors that need more than `ram` bytes are left out.
+    """Split into runs of at most `flash` bytes of constants and `ram` bytes of output and scratch.
 
-    A vector is tried whole or not at all: see `Vector.ram` for which ones a small board cannot take.
+    Vectors are cut to what `Vector.within` leaves; those of which nothing is left are missing.
     """
     run: list[Vector] = []
     used = 0
     for vector in vectors:
-        if vector.ram > ram or vector.flash > flash:
+        small = vector.within(ram)
+        if small is None or small.flash > flash:
             continue
-        if used + vector.flash > flash:
+        if used + small.flash > flash:
             yield run
             run, used = [], 0
-        run.append(vector)
-        used += vector.flash
+        run.append(small)
+        used += small.flash
     if run:
         yield run
 
