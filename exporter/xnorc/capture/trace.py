@@ -17,7 +17,7 @@ from torch.export import ExportedProgram
 from torch.export.graph_signature import InputKind, OutputKind
 
 from xnorc.capture.edit import as_meta
-from xnorc.capture.execute import run_logits
+from xnorc.capture.execute import run, run_logits
 from xnorc.capture.source import is_users, where
 from xnorc.errors import CaptureError
 
@@ -111,10 +111,10 @@ def to_graph(program: ExportedProgram, output: int | None = None) -> fx.GraphMod
     specs = {spec.arg.name: spec for spec in signature.input_specs if hasattr(spec.arg, "name")}
     copies: dict[fx.Node, fx.Node] = {}
     inputs: list[str] = []
-    _refuse_mutation(program)
     for node in program.graph.nodes:
         if node.op == "output":
             logits = _chosen(program, node, output)
+            _refuse_mutation(gm, program, copies)
             graph.output(copies[logits])
             continue
         spec = specs.get(node.name) if node.op == "placeholder" else None
@@ -169,16 +169,38 @@ def _constant(gm: fx.GraphModule, graph: fx.Graph, program: ExportedProgram, spe
     return node
 
 
-def _refuse_mutation(program: ExportedProgram) -> None:
+def _refuse_mutation(gm: fx.GraphModule, program: ExportedProgram, copies: dict[fx.Node, fx.Node]) -> None:
+    """Refuses writes to state, but for those that change nothing any more.
+
+    Old code binarizes by writing `weight.data = weight.org.sign()` or clamps by `weight.data.clamp_(-1, 1)` in forward.  The
+    model has run by now, so such a write finds its own result already there.
+    """
     for spec in program.graph_signature.output_specs:
-        if spec.kind in (OutputKind.BUFFER_MUTATION, OutputKind.USER_INPUT_MUTATION, OutputKind.PARAMETER_MUTATION):
-            written = next((n for n in program.graph.nodes if n.name == getattr(spec.arg, "name", None)), None)
-            what = "its input" if spec.kind is OutputKind.USER_INPUT_MUTATION else f"`{spec.target}`"
-            raise CaptureError(
-                where(written) if written is not None else str(spec.target),
-                f"forward writes to {what}",
-                "eval mode must not change state: no running statistics, counters or in-place ops on stored tensors",
-            )
+        if spec.kind not in (OutputKind.BUFFER_MUTATION, OutputKind.USER_INPUT_MUTATION, OutputKind.PARAMETER_MUTATION):
+            continue
+        written = next((n for n in program.graph.nodes if n.name == getattr(spec.arg, "name", None)), None)
+        if spec.kind is not OutputKind.USER_INPUT_MUTATION and written is not None:
+            node, held = copies[written], program.state_dict.get(str(spec.target))
+            if held is not None and _is_constant(node) and torch.equal(run(gm, {}, [node])[node], held.detach()):
+                continue
+        what = "its input" if spec.kind is OutputKind.USER_INPUT_MUTATION else f"`{spec.target}`"
+        raise CaptureError(
+            where(written) if written is not None else str(spec.target),
+            f"forward writes to {what}",
+            "eval mode must not change state: no running statistics, counters or in-place ops on stored tensors",
+        )
+
+
+def _is_constant(node: fx.Node) -> bool:
+    seen, todo = set(), [node]
+    while todo:
+        at = todo.pop()
+        if at.op == "placeholder":
+            return False
+        if at not in seen:
+            seen.add(at)
+            todo += at.all_input_nodes
+    return True
 
 
 def _chosen(program: ExportedProgram, node: fx.Node, output: int | None) -> fx.Node:
