@@ -82,15 +82,12 @@ static void index_pad(uint32_t bit, uint32_t in_ch, uint32_t *indices) {
     indices[0] = odd & 4u;
 }
 
-// Tables of one tap: 16 pairs per 32 inputs, then the two parity words.
-static void build_table(const uint32_t *weights, uint32_t in_ch, uint32_t *table) {
-    uint32_t z = 0;
-    for (uint32_t first = 0; first < in_ch; first += 32, table += BLOCK) {
-        for (uint32_t k = 0; k < 16; k++) {
-            const uint32_t i = first + 2 * k;
-            const uint32_t a = i < in_ch ? weights[i] : 0u, b = i + 1 < in_ch ? weights[i + 1] : 0u;
-            const uint32_t q = a ^ b, v = z ^ a;
-            uint32_t *entry = table + (4u * (k % 4u) + k / 4u) * SLOT;
+// Tables of 32 inputs: pair k = 4 b + j fills slot 4 j + b.  Returns the prefix parity z with their weights in it.
+static uint32_t build_block(const uint32_t *weights, uint32_t z, uint32_t *table) {
+    for (uint32_t b = 0; b < 4; b++, table += SLOT) {
+        uint32_t *entry = table;
+        for (uint32_t j = 0; j < 4; j++, entry += 4u * SLOT) {
+            const uint32_t a = *weights++, q = a ^ *weights++, v = z ^ a;
             const uint32_t e0 = a ^ (q & v), e4 = a ^ (v & ~q), e7 = a ^ (q & ~v), e6 = a ^ (q | v);
             entry[0] = e0;
             entry[1] = ~e4;
@@ -102,6 +99,19 @@ static void build_table(const uint32_t *weights, uint32_t in_ch, uint32_t *table
             entry[7] = e7;
             z ^= q;
         }
+    }
+    return z;
+}
+
+// Tables of one tap, then the two parity words.  Inputs beyond in_ch have weight bits 0 like their activations.
+static void build_table(const uint32_t *weights, uint32_t in_ch, uint32_t *table) {
+    uint32_t z = 0;
+    for (; in_ch >= 32; in_ch -= 32, weights += 32, table += BLOCK) z = build_block(weights, z, table);
+    if (in_ch > 0) {
+        uint32_t padded[32];
+        for (uint32_t i = 0; i < 32; i++) padded[i] = i < in_ch ? weights[i] : 0u;
+        z = build_block(padded, z, table);
+        table += BLOCK;
     }
     table[0] = z;
     table[1] = ~z;

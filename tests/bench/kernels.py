@@ -106,10 +106,8 @@ def main() -> None:
         for case, instructions in counts.items():
             v, k = kernels[case]
             unit, per = ("MAC", 1) if isinstance(v.node, IConv2d) else ("word", 32)
-            print(
-                f"  {v.name:22} {k.label:26} {instructions:>11} instructions {instructions * per / work[v.name]:8.2f} per {unit}"
-                f"   scratch {k.scratch:>6}"
-            )
+            rate = instructions * per / work[v.name]
+            print(f"  {v.name:22} {k.label:26} {instructions:>11} {rate:8.2f} per {unit:4} scratch {k.scratch:>6}")
 
 
 if __name__ == "__main__":

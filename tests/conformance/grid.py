@@ -93,9 +93,7 @@ def _pair(value: Any) -> tuple[int, int]:
 
 
 def _window(f: Fields, kernel: str = "1x1") -> Window:
-    (kh, kw), (sh, sw), (dh, dw) = (
-        _pair(f.get(k, d)) for k, d in (("kernel", kernel), ("stride", 1), ("dilation", 1))
-    )
+    (kh, kw), (sh, sw), (dh, dw) = (_pair(f.get(k, d)) for k, d in (("kernel", kernel), ("stride", 1), ("dilation", 1)))
     pads = [int(v) for v in str(f.get("pad", 0)).split(",")]
     top, left, bottom, right = pads if len(pads) == 4 else pads * 4
     return Window(
@@ -206,7 +204,12 @@ def _streams(f: Fields, count: int) -> tuple[list[Tensor], Tensor, int, int]:
     shape = (f["h"], f["w"], f["ch"])
     out = Kind(f.get("out", "i16"))
     low, high = f.get("low", out.range[0]), f.get("high", out.range[1])
-    return [Tensor(name, shape, kind) for name, kind in zip("ab", kinds, strict=False)], Tensor("y", shape, out), low, high
+    return (
+        [Tensor(name, shape, kind) for name, kind in zip("ab", kinds, strict=False)],
+        Tensor("y", shape, out),
+        low,
+        high,
+    )
 
 
 def add(f: Fields, rng: Rng) -> Built:

@@ -46,9 +46,7 @@ class Grower:
         try:
             if min(node.output.shape) < 1:
                 return False
-            bounds = node.verify(
-                tuple(known[n] for n in node.inputs), tuple(self.bounds[n] for n in node.inputs)
-            )
+            bounds = node.verify(tuple(known[n] for n in node.inputs), tuple(self.bounds[n] for n in node.inputs))
         except ProgramError:
             return False
         self.nodes.append(node)
@@ -130,7 +128,8 @@ class Grower:
         low, high = a.kind.range
         return self.accept(
             Add(name="add", inputs=(a.name, b.name), output=self.output(a.shape, a.kind), low=low, high=high,
-                mul_a=int(self.rng.integers(-9, 10)), mul_b=int(self.rng.integers(-9, 10)), shift=int(self.rng.integers(0, 5)))
+                mul_a=int(self.rng.integers(-9, 10)), mul_b=int(self.rng.integers(-9, 10)),
+                shift=int(self.rng.integers(0, 5)))
         )  # fmt: skip
 
     def affine(self, x: Tensor | None = None, kind: Kind = Kind.I16) -> bool:
@@ -152,7 +151,8 @@ class Grower:
         return self.accept(
             PRelu(name="prelu", inputs=(x.name,), output=self.output(x.shape, x.kind), low=x.kind.range[0],
                   high=x.kind.range[1], slope=self.rng.integers(-8192, 8192, ch).astype(np.int16),
-                  before=self.rng.integers(-99, 99, ch).astype(np.int32), after=self.rng.integers(-99, 99, ch).astype(np.int32))
+                  before=self.rng.integers(-99, 99, ch).astype(np.int32),
+                  after=self.rng.integers(-99, 99, ch).astype(np.int32))
         )  # fmt: skip
 
     def threshold(self) -> bool:
@@ -192,9 +192,7 @@ class Grower:
             BConv2d(name="logits", inputs=(x.name,), output=self.output((1, 1, 10), Kind.I32), weights=weights,
                     window=Window(kh=h, kw=w))
         )  # fmt: skip
-        program = Program(
-            name="random", input=self.input, nodes=tuple(self.nodes), output=self.nodes[-1].output.name
-        )
+        program = Program(name="random", input=self.input, nodes=tuple(self.nodes), output=self.nodes[-1].output.name)
         program.verify()
         return program
 

@@ -20,7 +20,11 @@ def run_on_host(vectors: list[Vector], out: Path) -> list[str]:
     """Build and run the runner; returns the lines it printed."""
     (out / "vectors.h").write_text(render_vectors(vectors))
     firmware = folder("firmware")
-    sources = [firmware / "app" / "vectors.c", firmware / "port" / "host.c", *sorted((firmware / "kernels").glob("*.c"))]
+    sources = [
+        firmware / "app" / "vectors.c",
+        firmware / "port" / "host.c",
+        *sorted((firmware / "kernels").glob("*.c")),
+    ]
     runner = build_host(sources, [out, firmware / "include", firmware / "port"], None, out / "vectors")
     done = run_tool([str(runner)])
     assert not done.stderr, done.stderr
@@ -35,7 +39,7 @@ def test_every_kernel_gives_the_bits_of_numpy(op: str, tmp_path: Path, need: Cal
     lines = run_on_host(vectors, tmp_path)
     failed = [line for line in lines if "status=fail" in line]
     count = sum(len(vector.kernels) for vector in vectors)
-    assert lines and lines[-1] == f"done passed={count} failed=0", "\n".join(failed[:10] or lines[-3:])
+    assert lines[-1:] == [f"done passed={count} failed=0"], "\n".join(failed[:10] or lines[-3:])
 
 
 def test_every_op_has_kernels_and_cases() -> None:

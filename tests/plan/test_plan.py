@@ -25,9 +25,7 @@ def static(h: int, w: int, ch: int) -> object:
 
 def conv(cls: type, name: str, source: str, weights: tuple[int, ...], output: Tensor, pad: int = 1) -> object:
     signs = (RNG.integers(0, 2, weights) * 2 - 1).astype(np.int8)
-    window = Window(
-        kh=weights[1], kw=weights[2], pad_top=pad, pad_left=pad, pad_bottom=pad, pad_right=pad
-    )
+    window = Window(kh=weights[1], kw=weights[2], pad_top=pad, pad_left=pad, pad_bottom=pad, pad_right=pad)
     thr = static(*output.shape) if output.kind is Kind.BIT else None
     return cls(name=name, inputs=(source,), output=output, weights=signs, window=window, thresholds=thr)
 
@@ -59,7 +57,8 @@ def board(ram: int, flash: int, stack: int = 512) -> Board:
 def test_a_pool_takes_over_its_input() -> None:
     made = plan(network())
     step = made.steps[2]
-    assert step.in_place and step.output == made.steps[1].output
+    assert step.in_place
+    assert step.output == made.steps[1].output
 
 
 def test_the_input_lies_at_zero_and_nothing_is_written_over_it() -> None:
@@ -84,7 +83,7 @@ def test_what_does_not_fit_names_the_layer_and_the_bytes() -> None:
     with pytest.raises(FitError, match=r"^(conv1|conv2|stem): 8 bytes of RAM too many for mps2_an386: arena"):
         small.check(data=0)
     full = plan(network(), board(10**6, 20000))
-    with pytest.raises(FitError, match=rf"^head: {full.flash + 500 - 20000} bytes of flash too many"):
+    with pytest.raises(FitError, match=rf"^conv2: {full.flash + 500 - 20000} bytes of flash too many"):
         full.check(code=500)
 
 

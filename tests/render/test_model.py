@@ -91,6 +91,7 @@ def test_numbers_are_written_exactly(ctype: str, value: int, text: str) -> None:
 
 def test_arrays_are_broken_into_rows_and_never_empty() -> None:
     rows = array_text("a", Array("int8_t", np.arange(100))).rows
-    assert len(rows) > 1 and all(len(row) <= 118 for row in rows)
+    assert len(rows) > 1
+    assert all(len(row) <= 118 for row in rows)
     assert array_text("a", Array("int8_t", np.zeros(0, int))).rows == ("0,",)
     assert comment("a\tb") == "a.b"

@@ -55,7 +55,7 @@ class Vector:
         return [k for group in alike.values() for k in dict.fromkeys((group[0], group[len(group) // 2], group[-1]))]
 
     def within(self, ram: int) -> Vector | None:
-        """The same without the kernels that need more than two thirds of `ram`; None if the output needs over a third."""
+        """The same without kernels that need more than two thirds of `ram`; None if the output needs over a third."""
         return None if self.node.output.nbytes > ram // 3 else replace(self, scratch=ram - ram // 3)
 
     @property
