@@ -44,7 +44,7 @@ def emit_affine(
     shift = max(0, min(shift, int(np.floor(room))))
     half = (1 << shift) >> 1
     mul = np.rint(ratio * 2.0**shift).astype(np.int64)
-    add = np.array([round(float(s) * 2.0**shift) + half for s in start], np.int64)
+    add = np.rint(start * 2.0**shift).astype(np.int64) + half
     maps = []
     for values in (mul, add):
         flat, known = np.zeros(h * w * ch, np.int64), np.zeros(h * w * ch, bool)
@@ -64,8 +64,11 @@ def emit_affine(
 
 def _classes(mul: np.ndarray, add: np.ndarray) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray, np.ndarray]:
     """Rows and columns that agree in both tables share a class, as thresholds do."""
-    ids = np.unique(np.stack([mul, add], -1).reshape(-1, 2), axis=0, return_inverse=True)[1].reshape(mul.shape)
-    shared = from_map(ids, np.zeros(mul.shape[2], bool))
+    if (mul == mul[:1, :1]).all() and (add == add[:1, :1]).all():  # the common case
+        zeros = np.zeros(mul.shape[0], np.uint8), np.zeros(mul.shape[1], np.uint8)
+        return zeros, mul[:1, :1].astype(np.int32), add[:1, :1]
+    ids = [np.unique(table, return_inverse=True)[1].reshape(mul.shape) for table in (mul, add)]
+    shared = from_map(ids[0] * (int(ids[1].max()) + 1) + ids[1], np.zeros(mul.shape[2], bool))
     first_row = [int(np.argmax(shared.rows == r)) for r in range(int(shared.rows.max()) + 1)]
     first_col = [int(np.argmax(shared.cols == c)) for c in range(int(shared.cols.max()) + 1)]
     pick = np.ix_(first_row, first_col)

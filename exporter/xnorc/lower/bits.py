@@ -117,7 +117,18 @@ def answer(lowering: Lowering, question: Question) -> Thresholds | None:
     if any(m is None for m in maps):
         return None
     lowering.report.append(_row(lowering, question, flips))
-    return from_map(maps[0], found.flip, maps[1] if len(maps) > 1 else None)  # type: ignore[arg-type]
+    return compressed(maps, found.flip)
+
+
+def compressed(maps: list[np.ndarray | None], flip: np.ndarray) -> Thresholds:
+    """Thresholds of a whole map; the common case of one class goes without comparing every row with every other."""
+    thr, thr2 = (maps[0], None) if len(maps) == 1 else maps
+    assert thr is not None
+    if all((m == m[:1, :1]).all() for m in (thr, thr2) if m is not None):
+        rows, cols = np.zeros(thr.shape[0], np.uint8), np.zeros(thr.shape[1], np.uint8)
+        first = [None if m is None else m[:1, :1].astype(np.int32) for m in (thr, thr2)]
+        return Thresholds(thr=first[0], thr2=first[1], flip=np.asarray(flip, bool), rows=rows, cols=cols)  # type: ignore[arg-type]
+    return from_map(thr, flip, thr2)
 
 
 def _refuse_ties(lowering: Lowering, node: fx.Node, source: Source, flips: Flips, channel: np.ndarray) -> None:

@@ -97,7 +97,8 @@ def _count(
     ties: list[tuple[int, int]] = []
     for chunk in chunks:
         # Below `low` a site repeats its answer at `low`, above `high` that at `high`: no flips there.
-        d = np.clip(np.broadcast_to(chunk, (len(chunk), sites)), low, high)
+        whole = chunk[0].min() >= low.max() and chunk[-1].max() <= high.min()
+        d = np.broadcast_to(chunk, (len(chunk), sites)) if whole else np.clip(chunk, low, high)
         bits = codes(d)
         tied = bits == TIE
         if tied.any():
@@ -106,12 +107,21 @@ def _count(
             bits = np.where(tied, 1, bits)
         if last is None:
             first = last = bits[0].astype(np.uint8)
-        changed = bits != np.concatenate([last[None], bits[:-1]])
-        for k, s in np.argwhere(changed & (count + changed.cumsum(axis=0) <= 2)):
-            at[s, int(at[s, 0] <= high[s])] = d[k, s]
-        count += changed.sum(axis=0)
+        _record(bits != np.concatenate([last[None], bits[:-1]]), d, count, at)
         last = bits[-1]
     return Flips(first, count, at, tuple(ties), method)
+
+
+def _record(changed: np.ndarray, d: np.ndarray, count: np.ndarray, at: np.ndarray) -> None:
+    """Add the flips of one chunk, changed (K, S), to the counts and keep each site's first two."""
+    new = changed.sum(axis=0)
+    for nth in range(2):
+        sites = np.flatnonzero((count <= nth) & (count + new > nth))
+        if len(sites):
+            wanted = nth - count[sites] + 1  # the how-many-th flip of this chunk that is
+            k = (changed[:, sites].cumsum(axis=0) == wanted).argmax(axis=0)
+            at[sites, nth] = d[k, sites]
+    count += new
 
 
 def _bisect(codes: Codes, rough: Flips, grid: np.ndarray) -> Flips:

@@ -53,6 +53,8 @@ class Source:
         columns += [c for c in (self.taps, self.kind_of) if c is not None]
         ids = np.zeros(len(self.at), np.int64)
         for column in columns:
+            if (column == column[0]).all():
+                continue
             inverse = np.unique(column, return_inverse=True)[1].reshape(-1)
             ids = np.unique(ids * (int(inverse.max()) + 1) + inverse, return_inverse=True)[1].reshape(-1)
         return ids
@@ -66,7 +68,7 @@ class Source:
         if self.evaluate is not None:
             return self.evaluate(q, at, shift)
         if self.table is not None and self.kind_of is not None:
-            return self.table[torch.from_numpy(q), torch.from_numpy(np.broadcast_to(self.kind_of[at], q.shape).copy())]
+            return self.table[torch.from_numpy(q.copy()), torch.from_numpy(np.broadcast_to(self.kind_of[at], q.shape).copy())]
         value = q * self.scale[at] + (self.offset[at] + shift * self.noise[at])
         return torch.from_numpy(value).to(dtype)
 

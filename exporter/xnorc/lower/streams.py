@@ -21,6 +21,7 @@ from xnorc.program import Kind, Tensor
 from xnorc.program.nodes.prelu import PRelu
 
 Q12 = 4096  # PRelu slopes are in units of 1 / 4096
+UNITY = 1e-5  # a slope of 1, asked in float32
 
 
 @dataclass(eq=False)
@@ -61,8 +62,9 @@ def _stream(lowering: Lowering, node: fx.Node, unit: float, kind: Kind) -> Sourc
     parts = [] if node is stops[0] else blocks(lowering, used, stops[0])
     if (source.at[used.entry_at] < 0).any():
         raise lowering.refuse(node, "padded channels under something else than a sum or a convolution", "pad last")
-    for block in parts:
-        _take(lowering, building, block, place, unit if block is parts[-1] else None, kind)
+    if not _shifted_prelu(lowering, building, parts, place, unit, kind):
+        for block in parts:
+            _take(lowering, building, block, place, unit if block is parts[-1] else None, kind)
     if building.tensor.kind is not kind or (building.slope != unit).any() or building.offset.any():
         _flush(lowering, node, building, place, unit, kind, (-_limit(kind), _limit(kind)))
     at = np.full(len(elements), -1, np.int64)
@@ -154,6 +156,40 @@ def _prelu(
             high=LIMIT16,
         )
     )  # fmt: skip
+
+
+def _shifted_prelu(
+    lowering: Lowering, building: _Building, parts: list[Block], place: np.ndarray, unit: float, kind: Kind
+) -> bool:
+    """shift, PReLU, shift of a stream that keeps its scale is one PRelu node; True where this was that."""
+    bent = [i for i, block in enumerate(parts) if block.kind == "prelu"]
+    stays = building.tensor.kind is Kind.I16 and kind is Kind.I16 and (building.slope == unit).all()
+    if len(bent) != 1 or not stays or building.offset.any():
+        return False
+    before, prelu, after = parts[: bent[0]], parts[bent[0]], parts[bent[0] + 1 :]
+    shifts = [*before, *after]
+    if any(b.kind != "affine" or (np.abs(b.slope - 1) > UNITY).any() for b in shifts) or (np.abs(prelu.slope - 1) > UNITY).any():
+        return False
+    ch = building.tensor.shape[2]
+    ahead, behind = (sum((b.offset for b in blocks), np.zeros(len(place))) / unit for blocks in (before, after))
+    columns = [-np.rint(ahead), np.rint(prelu.negative * Q12), np.rint(behind)]
+    if any(np.abs(c).max(initial=0) > LIMIT16 for c in columns):
+        return False
+    tables = [np.zeros(ch, np.int64) for _ in columns]
+    for table, column in zip(tables, columns, strict=True):
+        table[place % ch] = column
+        if (table[place % ch] != column).any():
+            return False
+    name = lowering.layer(prelu.node)
+    output = lowering.tensor(f"{name}_prelu", building.tensor.shape, Kind.I16, unit)
+    building.tensor = lowering.emit(
+        PRelu(
+            name=name, inputs=(building.tensor.name,), output=output, before=tables[0].astype(np.int32),
+            slope=tables[1].astype(np.int16), after=tables[2].astype(np.int32), low=-LIMIT16, high=LIMIT16,
+        )
+    )  # fmt: skip
+    building.reach = LIMIT16
+    return True
 
 
 def _own_unit(lowering: Lowering, node: fx.Node) -> float:

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every pass leaves every tensor that stays as it was, bit for bit."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from nets import Bits, Conv, Linear, digits_like, images, lively, lowered
+from torch import nn
+
+from xnorc import lower as package
+from xnorc.lower import PASSES
+from xnorc.lower.passes.drop_unread import drop_unread
+from xnorc.lower.passes.fuse_thresholds import fuse_thresholds
+from xnorc.lower.passes.merge_equal import merge_equal
+
+
+class Residual(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a, self.n, self.b, self.m = Conv(1, 6, 3, padding=1), nn.BatchNorm2d(6), Conv(6, 6, 3, padding=1), nn.BatchNorm2d(6)
+        self.p, self.head = nn.PReLU(6), Linear(6 * 64, 5)
+
+    def forward(self, x):
+        x = self.n(self.a(x))
+        bits = torch.where(x >= 0, 1.0, -1.0)
+        again = torch.where(x + 0.0 >= 0, 1.0, -1.0)
+        x = self.p(x + self.m(self.b(bits)) + self.m(self.b(again)))
+        return self.head(torch.where(x >= 0, 1.0, -1.0).flatten(1))
+
+
+NETS = {
+    "digits": (digits_like(), (1, 1, 8, 8)),
+    "residual": (lively(Residual()), (1, 1, 8, 8)),
+    "vector": (lively(nn.Sequential(Linear(9, 33), nn.BatchNorm1d(33), Bits(), Linear(33, 4))), (1, 9)),
+}
+
+
+@pytest.fixture(scope="module", params=NETS)
+def unpassed(request):
+    """The program as emitted, before any pass."""
+    net, shape = NETS[request.param]
+    passes, package.PASSES = package.PASSES, ()
+    try:
+        return lowered(net, shape, calibration=images(shape, 20)).program, images(shape, 30, 5)
+    finally:
+        package.PASSES = passes
+
+
+@pytest.mark.parametrize("tidy", PASSES, ids=lambda p: p.__name__)
+def test_run_before_equals_run_after(unpassed, tidy):
+    program, x = unpassed
+    after = tidy(program)
+    after.verify()
+    old, new = program.trace(x), after.trace(x)
+    assert program.output == after.output
+    for name in new:
+        assert np.array_equal(old[name], new[name]), name
+
+
+def test_passes_change_what_they_are_for():
+    program = lowered(digits_like(), (1, 1, 8, 8)).program
+    assert [n.op for n in program.nodes] == ["iconv2d", "bconv2d", "bmaxpool2d", "bconv2d", "affine"]
+    for tidy in (drop_unread, merge_equal, fuse_thresholds):
+        assert tidy(program).dump() == program.dump()  # nothing is left to do
+
+
+def test_equal_bits_of_one_sum_are_kept_once():
+    made = lowered(lively(Residual()), (1, 1, 8, 8), calibration=images((1, 1, 8, 8), 20))
+    assert sum(n.op == "bconv2d" for n in made.program.nodes) == 2

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The threshold search finds what asking every integer one by one finds."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from xnorc.lower import search as module
+from xnorc.lower.intervals import intervals
+from xnorc.lower.search import TIE, search
+from xnorc.program import ALWAYS, NEVER, from_map
+
+steps = st.lists(st.integers(-60, 60), max_size=4, unique=True)
+
+
+def chain(flips: list[list[int]], first: list[int]):
+    """bit of site s at d: first[s], inverted once for every flip at or below d."""
+
+    def codes(d: np.ndarray) -> np.ndarray:
+        d = np.broadcast_to(d, (len(d), len(first)))
+        columns = [sum(((d[:, s] >= t) * 1 for t in f), np.full(len(d), b)) % 2 for s, (f, b) in enumerate(zip(flips, first, strict=True))]
+        return np.stack(columns, 1)
+
+    return codes
+
+
+def brute(codes, low: np.ndarray, high: np.ndarray, site: int) -> list[int]:
+    bits = [int(codes(np.full((1, len(low)), d))[0, site]) for d in range(low[site], high[site] + 1)]
+    return [int(low[site]) + i for i in range(1, len(bits)) if bits[i] != bits[i - 1]]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(steps, st.integers(0, 1), st.integers(-70, 0), st.integers(1, 70)), min_size=1, max_size=5), st.integers(2, 40))
+def test_every_flip_is_found_wherever_chunks_end(sites, rows):
+    flips, first, low, high = ([s[i] for s in sites] for i in range(4))
+    codes, low, high = chain(flips, first), np.array(low), np.array(high)
+    before = module.CHUNK
+    module.CHUNK = rows * len(sites)
+    try:
+        found = search(codes, low, high)
+    finally:
+        module.CHUNK = before
+    for s in range(len(sites)):
+        expected = brute(codes, low, high, s)
+        assert found.count[s] == len(expected)
+        assert [int(t) for t in found.at[s] if t <= high[s]] == expected[:2]
+        assert found.first[s] == codes(low[None])[0, s]
+    assert found.method == "exhaustive"
+
+
+@pytest.mark.parametrize("monotone", [True, False])
+def test_bisection_agrees_with_a_known_threshold_over_sums_of_twenty_five_bits(monotone):
+    rng = np.random.default_rng(0)
+    thr = rng.integers(-(2**24), 2**24, 500)
+    flip = rng.integers(0, 2, 500)
+    low, high = np.full(500, -(2**24)), np.full(500, 2**24)
+    found = search(lambda d: (d >= thr) ^ flip, low, high, monotone)
+    assert found.method == ("bisection" if monotone else "grid")
+    assert (found.at[:, 0] == thr).all()
+    assert (found.count == 1).all()
+    assert (found.first == flip).all()
+
+
+def test_a_grid_finds_both_ends_of_an_interval():
+    rng = np.random.default_rng(1)
+    lower = rng.integers(-(2**24), 0, 300)
+    upper = lower + rng.integers(2**16, 2**23, 300)
+    low, high = np.full(300, -(2**24)), np.full(300, 2**24)
+    found = search(lambda d: (d >= lower) & (d < upper), low, high)
+    assert (found.at == np.stack([lower, upper], 1)).all()
+    assert (found.count == 2).all()
+
+
+def test_memory_is_bounded_by_the_chunk():
+    seen = []
+
+    def codes(d: np.ndarray) -> np.ndarray:
+        seen.append(d.size)
+        return d >= 5
+
+    search(codes, np.full(3, -(2**20)), np.full(3, 2**20))
+    assert max(seen) <= module.CHUNK
+
+
+def test_only_reachable_ties_are_reported():
+    def codes(d: np.ndarray) -> np.ndarray:
+        return np.where(d == 2, TIE, d > 2)
+
+    low, high = np.array([-9]), np.array([9])
+    assert search(codes, low, high).ties == ((0, 2),)
+    odd = search(codes, low, high, reachable=lambda d: d % 2 == 1)
+    assert odd.ties == ()
+    assert odd.at[0, 0] in (2, 3)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.lists(st.integers(-19, 20), max_size=2, unique=True), st.integers(0, 1)), min_size=1, max_size=6))
+def test_intervals_say_what_the_flips_say(sites):
+    flips, first = [sorted(s[0]) for s in sites], [s[1] for s in sites]
+    codes = chain(flips, first)
+    low, high = np.full(len(sites), -20), np.full(len(sites), 20)
+    made = intervals(search(codes, low, high), np.arange(len(sites)), len(sites))
+    assert all(t is None or ((t >= ALWAYS) & (t <= NEVER)).all() for t in (made.thr, made.thr2))
+    thresholds = from_map(made.thr[None, None], made.flip, None if made.thr2 is None else made.thr2[None, None])
+    d = np.arange(-20, 21)
+    wide = np.repeat(d[:, None, None, None], len(sites), 3)
+    assert (thresholds.apply(wide)[:, 0, 0] == codes(d[:, None])).all()
+
+
+def test_a_channel_that_rises_here_and_falls_there_needs_no_second_flip_bit():
+    codes = chain([[3], [-4]], [0, 1])
+    found = search(codes, np.array([-9, -9]), np.array([9, 9]))
+    made = intervals(found, np.array([0, 0]), 1)
+    thresholds = from_map(made.thr.reshape(2, 1, 1), made.flip, made.thr2.reshape(2, 1, 1))
+    d = np.arange(-9, 10)
+    bits = thresholds.apply(np.repeat(d[:, None, None, None], 2, 1))
+    assert (bits[:, :, 0, 0] == codes(d[:, None])).all()
+
+
+def test_up_down_and_down_up_in_one_channel_is_refused():
+    found = search(chain([[1, 5], [1, 5]], [0, 1]), np.array([-9, -9]), np.array([9, 9]))
+    with pytest.raises(ValueError, match="0"):
+        intervals(found, np.array([0, 0]), 1)
