@@ -6,6 +6,7 @@ from __future__ import annotations
 import numpy as np
 from torch import fx
 
+from xnorc.capture import Finite
 from xnorc.errors import LowerError
 from xnorc.lower.chain import Chain
 from xnorc.lower.ops import is_moving, shape_of, short_name
@@ -27,7 +28,8 @@ def whole_unit(lowering: Lowering, nodes: list[fx.Node]) -> float | None:
         if not source.exact or source.noise.any():
             return None
         chain = Chain(lowering, node, np.arange(int(np.prod(shape_of(node)))), list(stops))
-        if (chain.entry < 0).any() or not all(is_moving(n) or short_name(n) in LINEAR for n in chain.path):
+        two = isinstance(lowering.values.get(stops[0]), Finite)  # any function of two values is a line
+        if (chain.entry < 0).any() or not (two or all(is_moving(n) or short_name(n) in LINEAR for n in chain.path)):
             return None
         try:
             slope, offset = _line(lowering, chain, source.scale[chain.entry_at], source.offset[chain.entry_at])
