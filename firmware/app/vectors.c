@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Runs every conformance vector of the rendered vectors.h and prints one line each, on the host, an emulator or a board:
+// Runs the conformance vectors of the rendered vectors.h, on the host, an emulator or a board, and prints a line each:
 //   case name=<name> status=ok ticks=<n>                           SysTick ticks of the call
 //   case name=<name> status=fail at=(y,x,c) got=<v> want=<v>       the first element that differs
 //   case name=<name> status=fail past=<out|scratch>                a kernel wrote behind its buffer

@@ -93,7 +93,7 @@ typedef struct {
 
 void bnn_affine_ref(const bnn_affine_t *node, const void *in, void *out); // in place, where out is no wider
 
-// ---- bconv2d: binary convolution; a linear layer is one whose window covers the map ---------------------------------
+// ---- bconv2d: binary convolution; a linear layer is one whose window covers the map --------------------------------
 typedef struct {
     const uint32_t *weights;     // (out_ch, kh, kw, BNN_WORDS(in_ch / groups)), bit 1 is +1, tail bits 0
     bnn_thresholds_t thresholds; // for BIT output; thr is NULL otherwise
@@ -110,8 +110,8 @@ void bnn_bconv2d_ref(const bnn_bconv2d_t *node, const uint32_t *in, void *out);
 // scratch: kh * kw * BNN_WORDS(in_ch / groups) words.
 void bnn_bconv2d_words(const bnn_bconv2d_t *node, const uint32_t *in, void *out, void *scratch);
 
-// The fast form for maps (bconv2d_lookup.c says how it counts): weights bit-sliced over 32 output channels, thresholds as
-// the initial content of the counters.  groups is 1.
+// The fast form for maps (bconv2d_lookup.c says how it counts): weights bit-sliced over 32 output channels, thresholds
+// as the initial content of the counters.  groups is 1.
 typedef struct {
     const uint32_t *weights; // (BNN_WORDS(out_ch), kh, kw, in_ch): bit c is the sign of output channel 32 g + c
     const uint32_t *bias;    // (classes of rows, n_cols, BNN_WORDS(out_ch), planes): counters before the first tap
@@ -131,9 +131,9 @@ typedef struct {
     uint8_t out_kind; // BIT, I16, I32
 } bnn_bconv2d_lookup_t;
 
-// scratch, in words: chunk * (128 * BNN_WORDS(in_ch) + 2) for tables, (in_rows * w + 1) * (4 * BNN_WORDS(in_ch) + 1) for
-// indices, (out_w * kw + strip * kh + 1) / 2 for places, and strip * out_w * planes for counters unless chunk is
-// kh * kw.
+// scratch, in words, with in_words = BNN_WORDS(in_ch): chunk * (128 * in_words + 2) for tables,
+// (in_rows * w + 1) * (4 * in_words + 1) for indices, (out_w * kw + strip * kh + 1) / 2 for places, and
+// strip * out_w * planes for counters unless chunk is all kh * kw taps.
 void bnn_bconv2d_lookup(const bnn_bconv2d_lookup_t *node, const uint32_t *in, void *out, void *scratch);
 
 // ---- bmaxpool2d: OR of the window's bits, AND in flipped channels; taps outside the image are skipped ---------------

@@ -24,7 +24,7 @@
 #define LEVELS 24      // planes at most
 #define SLOT 8u        // table words of one pair
 #define BLOCK 128u     // table words of 32 inputs: 16 pairs
-#define HALF 64u       // table words of 8 pairs: the bytes of an index reach 252
+#define HALF 64u       // table words of 8 pairs: an index byte reaches 252 bytes
 
 // gcc's first scheduling pass lengthens live ranges until everything spills.
 #if defined(__GNUC__) && !defined(__clang__)
@@ -118,7 +118,7 @@ static void build_table(const uint32_t *weights, uint32_t in_ch, uint32_t *table
 }
 
 // A word of weight 2^level joins the counters: two that wait at a level become one plane sum and one carry.
-static void push_on(counter_t *count, uint32_t level, uint32_t word) {
+__attribute__((noinline)) static void push_on(counter_t *count, uint32_t level, uint32_t word) {
     for (;; level++) {
         const uint32_t bit = 1u << level, waits = count->waiting & bit;
         count->waiting ^= bit;
@@ -209,7 +209,8 @@ static void unslice(const uint32_t *plane, uint32_t planes, uint32_t *lanes) {
 }
 
 // The output of group g at (y, x) from its finished planes.
-static void finish(const bnn_bconv2d_lookup_t *node, const uint32_t *plane, uint32_t g, uint32_t y, uint32_t x, void *out) {
+static void finish(const bnn_bconv2d_lookup_t *node, const uint32_t *plane, uint32_t g, uint32_t y, uint32_t x,
+                   void *out) {
     if (node->base == NULL) {
         const size_t word = ((size_t)y * node->out_w + x) * BNN_WORDS(node->out_ch) + g;
         ((uint32_t *)out)[word] = ~plane[node->planes - 1] ^ node->flip[g];
@@ -249,7 +250,8 @@ static work_t divide(const bnn_bconv2d_lookup_t *node, void *scratch) {
 }
 
 // Places of the strip's taps and indices of the rows that it reads, first..first + in_rows - 1 at most.
-static void prepare_strip(const bnn_bconv2d_lookup_t *node, const work_t *work, const uint32_t *in, uint32_t y0, uint32_t y1) {
+static void prepare_strip(const bnn_bconv2d_lookup_t *node, const work_t *work, const uint32_t *in, uint32_t y0,
+                          uint32_t y1) {
     const bnn_window_t *win = &node->window;
     int32_t first = node->h, last = -1;
     for (uint32_t y = y0; y < y1; y++) {

@@ -29,7 +29,7 @@ def extent(block: Block, t: int) -> int:
     return max((s.nbytes for s in block.segments if s.first <= t <= s.last), default=0)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(blocks())
 def test_blocks_that_live_together_never_overlap(made: list[Block]) -> None:
     offsets, total = place(made)
@@ -42,7 +42,7 @@ def test_blocks_that_live_together_never_overlap(made: list[Block]) -> None:
             assert not (m and n) or a + m <= b or b + n <= a, f"overlap at node {t}"
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(blocks())
 def test_no_plan_beats_the_bound_and_equal_blocks_get_equal_plans(made: list[Block]) -> None:
     assert place(made)[1] >= max(live(made, STEPS))
