@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tiny networks around idioms: one stem, then per idiom a batch norm, an activation, and a convolution; one head.
 
-Tracing costs a second or so whatever its size, so many idioms share one network; each has its own batch norm, and with it
-its own values, so that nothing of one is merged with another.
+Tracing costs a second or so whatever its size, so many idioms share one network; each has its own batch norm, and
+with it its own values, so that nothing of one is merged with another.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A `.pt2` archive or a checkpoint is data: whatever it holds, nothing in it runs, and one line says why it was refused."""
+"""An archive or a checkpoint is data: whatever it holds, nothing in it runs, and one line says why it was refused."""
 
 from __future__ import annotations
 
@@ -39,7 +39,9 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def rewritten(saved: Path, to: Path, change: Callable[[dict[str, bytes]], None], compress: int = zipfile.ZIP_STORED) -> Path:
+def rewritten(
+    saved: Path, to: Path, change: Callable[[dict[str, bytes]], None], compress: int = zipfile.ZIP_STORED
+) -> Path:
     """A copy of the archive after `change` has edited its records (names without the top folder)."""
     with zipfile.ZipFile(saved) as source:
         root = source.namelist()[0].split("/")[0]
@@ -89,7 +91,9 @@ def pickled(thing: object) -> bytes:
 
 def test_code_in_the_sample_inputs_does_not_run(saved: Path, tmp_path: Path) -> None:
     mark = tmp_path / "ran"
-    path = rewritten(saved, tmp_path / "a.pt2", lambda r: r.update({"data/sample_inputs/model.pt": pickled(Bomb(mark))}))
+    path = rewritten(
+        saved, tmp_path / "a.pt2", lambda r: r.update({"data/sample_inputs/model.pt": pickled(Bomb(mark))})
+    )
     assert "sample_inputs" in refused(path, mark)
     path = rewritten(
         saved, tmp_path / "b.pt2", lambda r: r.update({"data/sample_inputs/model.pt": pickle.dumps(Bomb(mark))})
@@ -102,7 +106,7 @@ def test_code_in_a_pickled_weight_does_not_run(saved: Path, tmp_path: Path) -> N
 
     def change(records: dict[str, bytes]) -> None:
         config = json.loads(records["data/weights/model_weights_config.json"])
-        name, payload = next(iter(config["config"].items()))
+        payload = next(iter(config["config"].values()))
         payload["use_pickle"] = True
         records["data/weights/model_weights_config.json"] = json.dumps(config).encode()
         records[f"data/weights/{payload['path_name']}"] = pickled(Bomb(mark))
@@ -114,7 +118,9 @@ def test_code_in_legacy_weight_files_does_not_run(saved: Path, tmp_path: Path) -
     mark = tmp_path / "ran"
     for folder in ("weights", "constants"):
         record = f"data/{folder}/model.pt"
-        path = rewritten(saved, tmp_path / f"{folder}.pt2", lambda r, n=record: r.update({n: pickled({"w": Bomb(mark)})}))
+        path = rewritten(
+            saved, tmp_path / f"{folder}.pt2", lambda r, n=record: r.update({n: pickled({"w": Bomb(mark)})})
+        )
         assert "more than plain tensors" in refused(path, mark)
 
 
@@ -123,7 +129,9 @@ def test_opaque_and_custom_objects_are_refused(saved: Path, tmp_path: Path) -> N
     for prefix in ("opaque_obj_0", "custom_obj_0"):
 
         def change(records: dict[str, bytes], prefix: str = prefix) -> None:
-            config = {"config": {"x": {"path_name": prefix, "is_param": False, "use_pickle": True, "tensor_meta": None}}}
+            config = {
+                "config": {"x": {"path_name": prefix, "is_param": False, "use_pickle": True, "tensor_meta": None}}
+            }
             records["data/constants/model_constants_config.json"] = json.dumps(config).encode()
             records[f"data/constants/{prefix}"] = pickle.dumps(Bomb(mark))
 

@@ -48,7 +48,7 @@ def test_a_result_comes_back_as_json(capfd: pytest.CaptureFixture[str]) -> None:
 
 
 def test_an_error_comes_back_as_itself() -> None:
-    with pytest.raises(FitError, match="layer 3: needs 70000 bytes .a bigger board.") as caught:
+    with pytest.raises(FitError, match=r"layer 3: needs 70000 bytes .a bigger board.") as caught:
         run_in_child(f"{HERE}:refuse", {})
     assert caught.value.where == "layer 3"
 

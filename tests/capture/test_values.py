@@ -52,7 +52,9 @@ class Graph:
     def inputs(self, seed: int) -> torch.Tensor:
         generator = torch.Generator().manual_seed(seed)
         x = torch.rand(SHAPE, generator=generator) * (self.image.hi - self.image.lo) + self.image.lo
-        special = torch.tensor([self.image.lo, self.image.hi, 0.0, -0.0, 1.0, -1.0, 0.5]).clamp(self.image.lo, self.image.hi)
+        special = torch.tensor([self.image.lo, self.image.hi, 0.0, -0.0, 1.0, -1.0, 0.5]).clamp(
+            self.image.lo, self.image.hi
+        )
         where = torch.randint(0, x.numel(), (7,), generator=generator)
         x.view(-1)[where] = special
         return x.round() if self.image.integer else x
@@ -69,7 +71,7 @@ def holds(value: Value, result: torch.Tensor, results: dict[fx.Node, Any]) -> bo
         return bool(allowed.all())
     wide = result.double()
     inside = (wide >= value.lo) & (wide <= value.hi) | (wide.isnan() if value.nan else False)
-    return bool(inside.all()) and (not value.integer or bool((wide == wide.round()).all()))
+    return bool(inside.all()) and (not value.integer or bool(((wide == wide.round()) | wide.isnan()).all()))
 
 
 UNARY: list[Any] = [
@@ -81,10 +83,10 @@ UNARY: list[Any] = [
     (aten.rsqrt.default,), (aten.log.default,), (aten.log1p.default,), (aten.relu6.default,), (aten.atan.default,),
     (aten.clamp.default, -1, 1), (aten.clamp.default, None, 0.25), (aten.hardtanh.default, -2.0, 0.5),
     (aten.add.Scalar, 0.3), (aten.mul.Scalar, -1.7), (aten.sub.Scalar, 2), (aten.rsub.Scalar, 1), (aten.div.Scalar, 3),
-    (aten.pow.Tensor_Scalar, 2), (aten.pow.Tensor_Scalar, 3), (aten.pow.Tensor_Scalar, -1), (aten.pow.Tensor_Scalar, 0.5),
-    (aten.leaky_relu.default, 0.1), (aten.leaky_relu.default, -0.5), (aten.logit.default,), (aten.frac.default,),
-    (aten.max_pool2d.default, [2, 2], [1, 1], [1, 1]), (aten.avg_pool2d.default, [3, 3], [1, 1], [1, 1]),
-    (aten.constant_pad_nd.default, [1, 0, 0, 0, 0, 0, 0, 0], 2.5), (aten.flip.default, [2]),
+    (aten.pow.Tensor_Scalar, 2), (aten.pow.Tensor_Scalar, 3), (aten.pow.Tensor_Scalar, -1), (aten.pow.Tensor_Scalar,
+    0.5), (aten.leaky_relu.default, 0.1), (aten.leaky_relu.default, -0.5), (aten.logit.default,),
+    (aten.frac.default,), (aten.max_pool2d.default, [2, 2], [1, 1], [1, 1]), (aten.avg_pool2d.default, [3, 3], [1,
+    1], [1, 1]), (aten.constant_pad_nd.default, [1, 0, 0, 0, 0, 0, 0, 0], 2.5), (aten.flip.default, [2]),
 ]  # fmt: skip
 COMPARE: list[Any] = [aten.ge.Scalar, aten.gt.Scalar, aten.le.Scalar, aten.lt.Scalar, aten.eq.Scalar, aten.ne.Scalar]
 BINARY: list[Any] = [
@@ -162,7 +164,9 @@ def test_infinity_times_zero_is_not_zero() -> None:
     assert value.nan
 
 
-@pytest.mark.parametrize(("lo", "hi", "codes"), [(-1.0, 1.0, {-1, 0, 1}), (0.0, 3.0, {0, 1}), (-2.0, 0.0, {-1, 0}), (0.5, 1.0, {1})])
+@pytest.mark.parametrize(
+    ("lo", "hi", "codes"), [(-1.0, 1.0, {-1, 0, 1}), (0.0, 3.0, {0, 1}), (-2.0, 0.0, {-1, 0}), (0.5, 1.0, {1})]
+)
 def test_sign_is_pruned_by_range(lo: float, hi: float, codes: set[int]) -> None:
     graph = Graph(lo, hi)
     value = graph.value(aten.sign.default, graph.x)

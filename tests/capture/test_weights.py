@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Binarized weights are recognised by their folded values, in every published form; what is not exactly binary is told apart."""
+"""Binarized weights are recognised by their folded values, in every published form; anything else is told apart."""
 
 from __future__ import annotations
 

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads a `.pt2` archive of `torch.export.save` without unpickling anything but plain tensors.
 
-`torch.export.load` unpickles sample inputs, weights and constants in full when it must, evaluates symbolic expressions, and
-builds Python source from names in the file.  So the archive is read here: the zip and its names are checked, tensors
-are built from raw bytes (or by `weights_only=True` where they are pickled), and the graph's JSON goes through
+`torch.export.load` unpickles sample inputs, weights and constants in full when it must, evaluates symbolic
+expressions, and builds Python source from names in the file.  So the archive is read here: the zip and its names are
+checked, tensors are built from raw bytes (or by `weights_only=True` where they are pickled), and the graph's JSON
+goes through
 `xnorc.capture.archive_graph.sanitise` before torch sees it.
 """
 
@@ -80,8 +81,11 @@ def load_program(path: str | Path) -> tuple[ExportedProgram, torch.Tensor | None
         raise CaptureError(str(path), "is nested too deeply", "an archive written by torch.export.save") from error
     except Exception as error:
         what = (str(error).splitlines() or [""])[0][:160]
-        raise CaptureError(str(path), f"is not a readable .pt2 archive ({type(error).__name__}: {what})",
-                           "an archive written by torch.export.save") from error
+        raise CaptureError(
+            str(path),
+            f"is not a readable .pt2 archive ({type(error).__name__}: {what})",
+            "an archive written by torch.export.save",
+        ) from error
 
 
 def _checked(path: Path, opened: zipfile.ZipFile) -> Archive:
@@ -94,7 +98,9 @@ def _checked(path: Path, opened: zipfile.ZipFile) -> Archive:
         if not _RECORD.fullmatch(entry.filename) or ".." in entry.filename.split("/"):
             raise CaptureError(str(path), f"holds a record named {entry.filename[:60]!r}", "plain relative names")
         if entry.compress_type != zipfile.ZIP_STORED or entry.file_size != entry.compress_size:
-            raise CaptureError(str(path), f"{entry.filename} is compressed", "stored records, as torch.export.save writes")
+            raise CaptureError(
+                str(path), f"{entry.filename} is compressed", "stored records, as torch.export.save writes"
+            )
     if sum(entry.file_size for entry in entries) > path.stat().st_size:
         raise CaptureError(str(path), "claims more bytes than the file has", "an undamaged archive")
     roots = {name.split("/")[0] for name in names}
@@ -105,7 +111,9 @@ def _checked(path: Path, opened: zipfile.ZipFile) -> Archive:
 
 def _model_name(archive: Archive) -> str:
     prefix = f"{archive.root}/models/"
-    models = [n[len(prefix) : -len(".json")] for n in archive.zip.namelist() if n.startswith(prefix) and n.endswith(".json")]
+    models = [
+        n[len(prefix) : -len(".json")] for n in archive.zip.namelist() if n.startswith(prefix) and n.endswith(".json")
+    ]
     if len(models) != 1:
         raise CaptureError(str(archive.path), f"holds {len(models)} exported programs", "exactly one")
     if any("/aotinductor/" in n for n in archive.zip.namelist()):
@@ -119,8 +127,11 @@ def _plain_tensor(data: bytes, archive: Archive, name: str) -> Any:
             warnings.simplefilter("ignore")
             return torch.load(io.BytesIO(data), weights_only=True, map_location="cpu")
     except Exception as error:
-        raise CaptureError(str(archive.path), f"{name} holds a pickle that is more than plain tensors",
-                           "nothing was run; save tensors only") from error
+        raise CaptureError(
+            str(archive.path),
+            f"{name} holds a pickle that is more than plain tensors",
+            "nothing was run; save tensors only",
+        ) from error
 
 
 def _tensors(archive: Archive, model: str, folder: str, prefix: str) -> dict[str, torch.Tensor]:
@@ -136,8 +147,11 @@ def _tensors(archive: Archive, model: str, folder: str, prefix: str) -> dict[str
     for name, payload in config.items():
         record = f"data/{folder}/{payload['path_name']}"
         if not re.fullmatch(rf"{prefix}_\d+", payload["path_name"]):
-            raise CaptureError(str(archive.path), f"`{name}` is stored as {payload['path_name'][:40]!r}, not a tensor",
-                               "no custom or opaque objects")
+            raise CaptureError(
+                str(archive.path),
+                f"`{name}` is stored as {payload['path_name'][:40]!r}, not a tensor",
+                "no custom or opaque objects",
+            )
         if payload["use_pickle"]:
             tensor = _plain_tensor(archive.read(record), archive, record)
             if type(tensor) not in (torch.Tensor, torch.nn.Parameter):
@@ -158,7 +172,9 @@ def _strided(data: bytes, meta: dict[str, Any], archive: Archive, name: str) -> 
     width = torch.empty((), dtype=kind).element_size()
     last = offset + sum((n - 1) * s for n, s in zip(size, stride, strict=True)) if 0 not in size else 0
     if min([0, offset, *size, *stride]) < 0 or last >= max(1, len(data) // width) or prod(size) > MAX_ELEMENTS:
-        raise CaptureError(str(archive.path), f"`{name}` claims elements its record does not hold", "an undamaged archive")
+        raise CaptureError(
+            str(archive.path), f"`{name}` claims elements its record does not hold", "an undamaged archive"
+        )
     if 0 in size or not data:
         return torch.zeros(size, dtype=kind)
     return torch.frombuffer(bytearray(data), dtype=kind).as_strided(size, stride, offset).clone()
@@ -182,5 +198,5 @@ def _deserialise(
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        serialised = _dict_to_dataclass(schema.ExportedProgram, document)
+        serialised = _dict_to_dataclass(schema.ExportedProgram, document)  # type: ignore[no-untyped-call]
         return ExportedProgramDeserializer().deserialize(serialised, state, constants, None)

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes the JSON of an exported program safe to deserialise: only ATen calls on tensors and numbers, only plain names.
 
-What torch does with this document that could run code, and the answer: symbolic expressions are evaluated by sympy (refused);
-guards are compiled (dropped); placeholder names become Python source (must be identifiers); targets are looked up by
-attribute (must be an ATen overload whose arguments are tensors, numbers and a few known words); container types are looked up in
-a registry (tuple, list, dict only); metadata is parsed (only source lines and module paths are kept).
+What torch does with this document that could run code, and the answer: symbolic expressions are evaluated by sympy
+(refused); guards are compiled (dropped); placeholder names become Python source (must be identifiers); targets are
+looked up by attribute (must be an ATen overload whose arguments are tensors, numbers and a few known words);
+container types are looked up in a registry (tuple, list, dict only); metadata is parsed (only source lines and
+module paths are kept).
 """
 
 from __future__ import annotations
@@ -129,7 +130,9 @@ def _target_problem(node: dict[str, Any]) -> str:
     if not isinstance(overload, torch._ops.OpOverload):
         return f"calls {target[:80]!r}, which this torch does not have"
     words = [a.name for a in overload._schema.arguments if "str" in str(a.type)]
-    odd = [a.name for a in overload._schema.arguments if any(t in str(a.type) for t in ("Storage", "Stream", "__torch__"))]
+    odd = [
+        a.name for a in overload._schema.arguments if any(t in str(a.type) for t in ("Storage", "Stream", "__torch__"))
+    ]
     if odd or any(word not in _WORDS for word in words):
         return f"calls {target[:80]!r}, which takes {', '.join(odd + words)}"
     return ""

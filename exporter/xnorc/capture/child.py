@@ -5,8 +5,8 @@ Why a whole job: a captured network holds live operations and tensors; sending i
 this package never uses on anything, or a format of its own.  So the child captures, lowers and writes its result to
 disk; only plain JSON crosses back: the job's result, or the three strings of an `XnorcError`.
 
-The job is named (`package.module:function`), takes JSON keyword arguments and returns JSON.  What the user's code prints
-goes to the parent's own streams; the answer travels through a file in a temporary folder.
+The job is named (`package.module:function`), takes JSON keyword arguments and returns JSON.  What the user's code
+prints goes to the parent's own streams; the answer travels through a file in a temporary folder.
 """
 
 from __future__ import annotations
@@ -46,8 +46,11 @@ def run_in_child(job: str, arguments: dict[str, Any], timeout: float | None = No
         except subprocess.TimeoutExpired as error:
             raise CaptureError(job, f"took longer than {timeout:g} s", "a smaller model, or a longer limit") from error
         if not answer.is_file():
-            raise CaptureError(job, f"the model killed the interpreter ({_death(code)})",
-                               "often a tensor written through .data, or a compiled extension")
+            raise CaptureError(
+                job,
+                f"the model killed the interpreter ({_death(code)})",
+                "often a tensor written through .data, or a compiled extension",
+            )
         reply = json.loads(answer.read_text())
     if "error" in reply:
         raise _error(reply["error"])
@@ -76,7 +79,12 @@ def answer_to(question: dict[str, Any]) -> dict[str, Any]:
         said = {"class": type(error).__name__, "where": error.where, "what": error.what, "hint": error.hint}
     except Exception as error:
         what = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
-        said = {"class": "CaptureError", "where": question["job"], "what": what, "hint": "a defect of xnorc: please report"}
+        said = {
+            "class": "CaptureError",
+            "where": question["job"],
+            "what": what,
+            "hint": "a defect of xnorc: please report",
+        }
     return {"error": said}
 
 

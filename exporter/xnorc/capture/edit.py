@@ -30,6 +30,25 @@ def dtype(node: fx.Node) -> torch.dtype:
     return node.meta["val"].dtype
 
 
+def is_random(node: fx.Node) -> bool:
+    """True for a call that draws random numbers."""
+    return torch.Tag.nondeterministic_seeded in getattr(node.target, "tags", ())
+
+
+def is_constant(node: fx.Node) -> bool:
+    """True for a node that depends on no input and on no randomness."""
+    seen: set[fx.Node] = set()
+    todo = [node]
+    while todo:
+        at = todo.pop()
+        if at.op == "placeholder" or is_random(at):
+            return False
+        if at not in seen:
+            seen.add(at)
+            todo += at.all_input_nodes
+    return True
+
+
 def constant(gm: fx.GraphModule, before: fx.Node, tensor: torch.Tensor, like: fx.Node) -> fx.Node:
     """Stores `tensor` in the module and returns a `get_attr` node before `before`, at the source position of `like`."""
     taken = {n.target for n in gm.graph.nodes if n.op == "get_attr"}
@@ -56,7 +75,7 @@ def tensor_of(gm: fx.GraphModule, node: fx.Node) -> torch.Tensor:
 def insert(
     gm: fx.GraphModule, before: fx.Node, target: Any, args: tuple[Any, ...], like: fx.Node, **kwargs: Any
 ) -> fx.Node:
-    """A new call of `target` before `before`, with the source position of `like`; its shape is found on meta tensors."""
+    """A new call of `target` before `before`, at the source position of `like`; meta tensors give its shape."""
     with gm.graph.inserting_before(before):
         node = gm.graph.call_function(target, args, kwargs)
     node.meta = {k: like.meta[k] for k in KEPT if k in like.meta}

@@ -47,7 +47,9 @@ def load_factory(
             module: Any = importlib.import_module(name)
         except ImportError as error:
             missing = f"imports {error.name}, which is not installed" if error.name not in (None, name) else "not found"
-            raise CaptureError(spec, missing, "run in the folder that holds the package, install what it imports") from error
+            raise CaptureError(
+                spec, missing, "run in the folder that holds the package, install what it imports"
+            ) from error
         except Exception as error:
             raise CaptureError(user_line(error) or spec, f"fails when imported: {one_line(error)}") from error
         factory = module
@@ -92,7 +94,9 @@ def load_state(module: nn.Module, path: str | os.PathLike[str], notes: list[str]
     if missing or extra:
         said = [f"lacks {len(missing)} ({missing[0]})"] if missing else []
         said += [f"has {len(extra)} unknown ({extra[0]})"] if extra else []
-        raise CaptureError(str(path), f"{' and '.join(said)} of the model's {len(own)} names", "a checkpoint of this model")
+        raise CaptureError(
+            str(path), f"{' and '.join(said)} of the model's {len(own)} names", "a checkpoint of this model"
+        )
     try:
         module.load_state_dict(state)
     except RuntimeError as error:
@@ -108,8 +112,13 @@ def _read(path: Path) -> dict[str, Any]:
             warnings.simplefilter("ignore")
             state = torch.load(path, weights_only=True, map_location="cpu")
     except Exception as error:
-        raise CaptureError(str(path), "holds more than plain tensors, or is damaged; nothing in it was run",
-                           "torch.save(model.state_dict(), path)") from error
+        raise CaptureError(
+            str(path),
+            "holds more than plain tensors, or is damaged; nothing in it was run",
+            "torch.save(model.state_dict(), path)",
+        ) from error
     if not isinstance(state, dict) or not all(isinstance(key, str) for key in state):
-        raise CaptureError(str(path), f"holds a {type(state).__name__}", "a state dict: torch.save(model.state_dict(), path)")
+        raise CaptureError(
+            str(path), f"holds a {type(state).__name__}", "a state dict: torch.save(model.state_dict(), path)"
+        )
     return state

@@ -41,7 +41,8 @@ def capture(
     Args:
         module: any `nn.Module` that takes one tensor.
         example_input: (1, ...) one input in the model's own domain (normalised, if the model expects that).
-        tie: what sign(0) shall mean where a bit is needed: +1 or -1.  None leaves it to be refused or proved unreachable.
+        tie: what sign(0) shall mean where a bit is needed: +1 or -1.  None leaves it to be refused or proved
+        unreachable.
         image: bounds assumed of input elements; by default finite and within +-65536.
         output: which tensor the logits are, where the model returns several.
 
@@ -93,8 +94,11 @@ def capture_pt2(
     gm = to_graph(decompose(program, str(path)), output)
     source = next(n for n in gm.graph.nodes if n.op == "placeholder")
     if shape(source) != tuple(example.shape) or dtype(source) is not example.dtype:
-        raise CaptureError(str(path), f"takes {shape(source)} of {dtype(source)}, the example is {tuple(example.shape)} "
-                           f"of {example.dtype}", "an example of the exported shape and dtype")
+        raise CaptureError(
+            str(path),
+            f"takes {shape(source)} of {dtype(source)}, the example is {tuple(example.shape)} of {example.dtype}",
+            "an example of the exported shape and dtype",
+        )
     refuse_effects(Work(gm, Range(-INPUT_BOUND, INPUT_BOUND)))
     return finish(gm, example, tie=tie, image=image)
 

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What published models do that a CPU, or a tracer, cannot: made harmless while a model is built and captured, then undone.
+"""What models do that a CPU or a tracer cannot: made harmless while a model is built and captured, then undone.
 
-`.cuda()` gives the tensor back.  `tensor.data` reads as `detach()` and writes by copying, since a tracer loses what goes
-around autograd.  A pre-0.4 `autograd.Function`, whose forward takes `self`, runs its forward directly.  `Tensor.rename`,
-gone since torch lost named tensors, gives the tensor back.  And source positions: torch.export keeps only frames of
-functions called `forward`; here the user's helpers below them stay, so that an error can name the line that did it.
+`.cuda()` gives the tensor back.  `tensor.data` reads as `detach()` and writes by copying, since a tracer loses what
+goes around autograd.  A pre-0.4 `autograd.Function`, whose forward takes `self`, runs its forward directly.
+`Tensor.rename`, gone since torch lost named tensors, gives the tensor back.  And source positions: torch.export
+keeps only frames of functions called `forward`; here the user's helpers below them stay, so that an error can name
+the line that did it.
 """
 
 from __future__ import annotations

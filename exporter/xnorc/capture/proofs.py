@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """When a straight-through sum equals its hard branch in floating point, and how far off it can be otherwise.
 
-Theorem.  Let p be the bits of the significand (24, 11, 8), h = +-1, c*h >= 0 and |c| <= 2^p.  Then fl(fl(h - c) + c) = h.
+Theorem.  Let p be the bits of the significand (24, 11, 8), h = +-1, c*h >= 0 and |c| <= 2^p.  Then fl(fl(h - c) + c)
+= h.
   |c| <= 1/2:      fl(h - c) = h - c + e with |e| <= 2^-(p+1); adding c gives h + e, which rounds to h.
   1/2 <= |c| <= 2: h - c is representable (Sterbenz), so both operations are exact.
   |c| > 2:         h and c are multiples of ulp(c) <= 1 and |h - c| < |c|, so h - c is representable again.
-Scaling by a power of two changes nothing, so h = +-2^k needs |c| <= 2^(p+k).  h = 0 gives (0 - c) + c = 0 for every finite c.
-(c - c) + h is h for every finite c.  Every other order is off by a rounding error for some c.
+Scaling by a power of two changes nothing, so h = +-2^k needs |c| <= 2^(p+k).  h = 0 gives (0 - c) + c = 0 for every
+finite c. (c - c) + h is h for every finite c.  Every other order is off by a rounding error for some c.
 
-The condition c*h >= 0 relates two branches of one value u.  It is proved by cutting u's range, as ordered floats, into pieces
-on which the value rules of `xnorc.capture.infer` decide it; a piece they cannot decide is halved, down to single floats.
+The condition c*h >= 0 relates two branches of one value u.  It is proved by cutting u's range, as ordered floats,
+into pieces on which the value rules of `xnorc.capture.infer` decide it; a piece they cannot decide is halved, down
+to single floats.
 """
 
 from __future__ import annotations
@@ -157,12 +159,11 @@ def _holds(hard: Value, c: Range, limit: float) -> bool:
     return True
 
 
-def _nearest_entry(
-    hard: fx.Node, soft: fx.Node, values: dict[fx.Node, Value]
-) -> tuple[fx.Node, list[fx.Node]] | None:
+def _nearest_entry(hard: fx.Node, soft: fx.Node, values: dict[fx.Node, Value]) -> tuple[fx.Node, list[fx.Node]] | None:
     """The last node on which both branches depend alone, through elementwise operations; and the nodes after it."""
     order = {n: i for i, n in enumerate(hard.graph.nodes)}
-    frontier, region = {hard, soft}, set()
+    frontier: set[fx.Node] = {hard, soft}
+    region: set[fx.Node] = set()
     while len(frontier) > 1 or not region:
         last = max(frontier, key=order.__getitem__)
         if last.op != "call_function" or not is_pointwise(last):

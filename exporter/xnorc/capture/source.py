@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where a node comes from in the user's own files: one line of text from `meta["stack_trace"]` and `"nn_module_stack"`."""
+"""Where a node comes from in the user's own files: one line of text from the graph's metadata."""
 
 from __future__ import annotations
 

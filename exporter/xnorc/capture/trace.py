@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """From a module, or an exported program, to a plain graph: constants as `get_attr`, one placeholder, one output.
 
-The program is decomposed with the *empty* table: that makes it functional and expands what is merely composite, and every
-remaining call is the very ATen operation eager mode runs.  The default table would change rounding in the last bit.
+The program is decomposed with the *empty* table: that makes it functional and expands what is merely composite, and
+every remaining call is the very ATen operation eager mode runs.  The default table would change rounding in the last
+bit.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from torch import fx, nn
 from torch.export import ExportedProgram
 from torch.export.graph_signature import InputKind, OutputKind
 
-from xnorc.capture.edit import as_meta
+from xnorc.capture.edit import as_meta, is_constant
 from xnorc.capture.execute import run, run_logits
 from xnorc.capture.source import is_users, where
 from xnorc.errors import CaptureError
@@ -32,8 +33,11 @@ def run_eager(module: nn.Module, example: torch.Tensor) -> Any:
         with torch.no_grad():
             return module(example.clone())
     except Exception as error:
-        raise CaptureError(user_line(error) or type(module).__name__, f"the model itself fails: {one_line(error)}",
-                           f"example input of shape {tuple(example.shape)}, {example.dtype}") from error
+        raise CaptureError(
+            user_line(error) or type(module).__name__,
+            f"the model itself fails: {one_line(error)}",
+            f"example input of shape {tuple(example.shape)}, {example.dtype}",
+        ) from error
 
 
 def pick_output(result: Any, output: int | None, name: str) -> torch.Tensor:
@@ -46,7 +50,9 @@ def pick_output(result: Any, output: int | None, name: str) -> torch.Tensor:
     if len(leaves) == 1 or (output is not None and 0 <= output < len(leaves)):
         return leaves[output or 0]
     shapes = ", ".join(f"{i}: {tuple(leaf.shape)}" for i, leaf in enumerate(leaves))
-    raise CaptureError(name, f"the model returns {len(leaves)} tensors ({shapes})", "name the logits with output=<index>")
+    raise CaptureError(
+        name, f"the model returns {len(leaves)} tensors ({shapes})", "name the logits with output=<index>"
+    )
 
 
 def export_program(module: nn.Module, example: torch.Tensor) -> ExportedProgram:
@@ -56,8 +62,11 @@ def export_program(module: nn.Module, example: torch.Tensor) -> ExportedProgram:
         CaptureError: no way of tracing takes the model; the message carries the model's own line.
     """
     if isinstance(module, torch.jit.ScriptModule):
-        raise CaptureError(type(module).__name__, "is a ScriptModule, whose Python source is gone",
-                           "export the nn.Module it was scripted from")
+        raise CaptureError(
+            type(module).__name__,
+            "is a ScriptModule, whose Python source is gone",
+            "export the nn.Module it was scripted from",
+        )
     first: Exception | None = None
     for strict in (False, True):
         try:
@@ -92,15 +101,18 @@ def _refuse_fakes(program: ExportedProgram) -> None:
     """A tensor that was born while tracing has no values; decomposing such a program kills the interpreter."""
     for name, held in program.constants.items():
         if isinstance(held, torch._subclasses.FakeTensor):
-            raise CaptureError(name, "is a tensor made while tracing, not a constant of the model",
-                               "assign tensors in __init__, not through .data in forward")
+            raise CaptureError(
+                name,
+                "is a tensor made while tracing, not a constant of the model",
+                "assign tensors in __init__, not through .data in forward",
+            )
 
 
 def to_graph(program: ExportedProgram, output: int | None = None) -> fx.GraphModule:
     """A decomposed program as a graph module of its own.
 
-    Every lifted parameter, buffer and constant becomes a buffer `c<i>` behind a `get_attr` node whose `meta["origin"]` is
-    its dotted name.  `meta["val"]` of every node becomes a meta tensor.
+    Every lifted parameter, buffer and constant becomes a buffer `c<i>` behind a `get_attr` node whose
+    `meta["origin"]` is its dotted name.  `meta["val"]` of every node becomes a meta tensor.
 
     Raises:
         CaptureError: the forward pass writes to a buffer or to its input, or there is not exactly one input.
@@ -146,8 +158,11 @@ def compare(gm: fx.GraphModule, example: torch.Tensor, eager: torch.Tensor, name
     got = run_logits(gm, example)
     if got.shape != eager.shape or not torch.equal(got, eager):
         worst = (got - eager).abs().max().item() if got.shape == eager.shape else float("nan")
-        raise CaptureError(name, f"the captured graph differs from the model by {worst:.3g}",
-                           "a forward pass that depends on state, on randomness or on the grad mode")
+        raise CaptureError(
+            name,
+            f"the captured graph differs from the model by {worst:.3g}",
+            "a forward pass that depends on state, on randomness or on the grad mode",
+        )
 
 
 def _constant(gm: fx.GraphModule, graph: fx.Graph, program: ExportedProgram, spec: Any) -> fx.Node:
@@ -156,8 +171,11 @@ def _constant(gm: fx.GraphModule, graph: fx.Graph, program: ExportedProgram, spe
     if tensor is None:
         tensor = program.constants[name]
     if not isinstance(tensor, torch.Tensor) or isinstance(tensor, torch._subclasses.FakeTensor):
-        raise CaptureError(name, "is a value made while tracing, not a constant of the model",
-                           "assign tensors in __init__, not through .data in forward")
+        raise CaptureError(
+            name,
+            "is a value made while tracing, not a constant of the model",
+            "assign tensors in __init__, not through .data in forward",
+        )
     tensor = tensor.detach().contiguous()
     if tensor.is_floating_point() and not torch.isfinite(tensor).all():
         bad = int((~torch.isfinite(tensor)).sum())
@@ -172,8 +190,8 @@ def _constant(gm: fx.GraphModule, graph: fx.Graph, program: ExportedProgram, spe
 def _refuse_mutation(gm: fx.GraphModule, program: ExportedProgram, copies: dict[fx.Node, fx.Node]) -> None:
     """Refuses writes to state, but for those that change nothing any more.
 
-    Old code binarizes by writing `weight.data = weight.org.sign()` or clamps by `weight.data.clamp_(-1, 1)` in forward.  The
-    model has run by now, so such a write finds its own result already there.
+    Old code binarizes by writing `weight.data = weight.org.sign()` or clamps by `weight.data.clamp_(-1, 1)` in
+    forward.  The model has run by now, so such a write finds its own result already there.
     """
     for spec in program.graph_signature.output_specs:
         if spec.kind not in (OutputKind.BUFFER_MUTATION, OutputKind.USER_INPUT_MUTATION, OutputKind.PARAMETER_MUTATION):
@@ -181,7 +199,7 @@ def _refuse_mutation(gm: fx.GraphModule, program: ExportedProgram, copies: dict[
         written = next((n for n in program.graph.nodes if n.name == getattr(spec.arg, "name", None)), None)
         if spec.kind is not OutputKind.USER_INPUT_MUTATION and written is not None:
             node, held = copies[written], program.state_dict.get(str(spec.target))
-            if held is not None and _is_constant(node) and torch.equal(run(gm, {}, [node])[node], held.detach()):
+            if held is not None and is_constant(node) and torch.equal(run(gm, {}, [node])[node], held.detach()):
                 continue
         what = "its input" if spec.kind is OutputKind.USER_INPUT_MUTATION else f"`{spec.target}`"
         raise CaptureError(
@@ -191,21 +209,10 @@ def _refuse_mutation(gm: fx.GraphModule, program: ExportedProgram, copies: dict[
         )
 
 
-def _is_constant(node: fx.Node) -> bool:
-    seen, todo = set(), [node]
-    while todo:
-        at = todo.pop()
-        if at.op == "placeholder":
-            return False
-        if at not in seen:
-            seen.add(at)
-            todo += at.all_input_nodes
-    return True
-
-
 def _chosen(program: ExportedProgram, node: fx.Node, output: int | None) -> fx.Node:
     kept = [
-        arg for spec, arg in zip(program.graph_signature.output_specs, node.args[0], strict=True)  # type: ignore[arg-type]
+        arg
+        for spec, arg in zip(program.graph_signature.output_specs, node.args[0], strict=True)  # type: ignore[arg-type]
         if spec.kind is OutputKind.USER_OUTPUT and isinstance(arg, fx.Node)
     ]
     if len(kept) == 1 or (output is not None and 0 <= output < len(kept)):

@@ -2,12 +2,14 @@
 """What is known about a node's result before any image is seen: a constant, a table of few values, or an interval.
 
 `Finite` is a table.  Its `src` is the node whose result chooses the row (a *binarize point*): where an element of `src`
-equals `codes[i]`, the element of this node that comes from it equals `vals[i]`.  Rows keep the original codes even where
-two of them hold the same value, so that `s` and `s == 0` stay correlated.  Count `distinct()` at the point of use.
+equals `codes[i]`, the element of this node that comes from it equals `vals[i]`.  Rows keep the original codes even
+where two of them hold the same value, so that `s` and `s == 0` stay correlated.  Count `distinct()` at the point of
+use.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf, isfinite
 
@@ -36,7 +38,8 @@ class Finite:
     Attributes:
         src: the node whose result chooses the row; `values[src].src is src`.
         codes: what `src` itself is in each row: 0-dim tensors, or tensors broadcastable to `src`.
-        vals: what this node is in each row: 0-dim tensors where uniform, else of this node's rank and broadcastable to it.
+        vals: what this node is in each row: 0-dim tensors where uniform, else of this node's rank and broadcastable
+        to it.
         tie: the row that means "sign(0)", or None.  While this row is distinct, a two-valued use needs a tie rule.
     """
 
@@ -53,7 +56,7 @@ class Finite:
     def distinct(self, skip_tie: bool = False) -> int:
         """How many values an element can take, the largest over elements; `skip_tie` leaves the tie row out."""
         rows = [v for i, v in enumerate(self.vals) if not (skip_tie and i == self.tie)]
-        stacked = torch.stack(torch.broadcast_tensors(*rows)).reshape(len(rows), -1).to(torch.float64)
+        stacked = stack_rows(rows).reshape(len(rows), -1).to(torch.float64)
         ordered = stacked.sort(dim=0).values
         return int((1 + (ordered[1:] != ordered[:-1]).sum(0)).max())
 
@@ -64,7 +67,7 @@ class Range:
 
     Attributes:
         lo, hi: bounds over all elements that are not NaN, float; inclusive; an infinite bound may be attained.
-        integer: every element is a whole number.
+        integer: every element that is not NaN is a whole number, or infinite.
         nan: an element may be NaN.
     """
 
@@ -101,13 +104,19 @@ def bounds(value: Value) -> Range:
 
 
 def collapse(tensor: torch.Tensor) -> torch.Tensor:
-    """The smallest tensor that broadcasts to `tensor`: axes along which nothing changes shrink to 1, uniform to 0-dim."""
+    """The smallest tensor that broadcasts to `tensor`: unchanging axes shrink to 1, uniform to 0-dim."""
     for axis in range(tensor.ndim):
         if tensor.shape[axis] > 1:
             first = tensor.narrow(axis, 0, 1)
             if bool((tensor == first).all()):
                 tensor = first
     return tensor.reshape(()).clone() if tensor.numel() == 1 else tensor.contiguous()
+
+
+def stack_rows(rows: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Rows that broadcast to one another, stacked along a new first axis."""
+    wide = torch.broadcast_shapes(*(row.shape for row in rows))  # type: ignore[no-untyped-call]
+    return torch.stack([row.expand(wide) for row in rows])
 
 
 def hull(values: list[Range]) -> Range:

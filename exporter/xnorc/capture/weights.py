@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the weights of one output channel are: ±a, m ± a, ±a with exact zeros, or real.  Exact: no tolerance anywhere."""
+"""What the weights of one output channel are: ±a, m ± a, ±a with exact zeros, or real.  No tolerance anywhere."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ class Weights:
 def classify(weight: torch.Tensor) -> Weights:
     """Reads the value set of each output channel off a constant weight.
 
-    A channel is BINARY where all its values equal +a or -a; TWO_VALUED where it has exactly two values m - a < m + a, not
-    opposite; TERNARY where it has -a, 0 and +a.  A channel with fewer than three weights holds two
+    A channel is BINARY where all its values equal +a or -a; TWO_VALUED where it has exactly two values m - a < m +
+    a, not opposite; TERNARY where it has -a, 0 and +a.  A channel with fewer than three weights holds two
     values whatever it was meant to be; the caller asks for a binary *input* as well.
 
     Args:

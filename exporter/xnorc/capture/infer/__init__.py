@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import torch
 from torch import fx
 
-from xnorc.capture.edit import tensor_of
+from xnorc.capture.edit import is_random, tensor_of
 from xnorc.capture.infer import dots, pointwise, reductions, shapes
 from xnorc.capture.infer.pointwise import aten, packet
 from xnorc.capture.infer.tables import Values
@@ -76,7 +76,7 @@ def value_of(node: fx.Node, values: Values) -> Value:
 
 def _computed(node: fx.Node, values: Values) -> Value:
     """A call on constants alone: its very result, unless it is random or no tensor."""
-    if torch.Tag.nondeterministic_seeded in getattr(node.target, "tags", ()):
+    if is_random(node):
         return UNKNOWN
     args, kwargs = fx.node.map_arg((node.args, node.kwargs), lambda n: values[n].tensor)  # type: ignore[union-attr]
     with torch.no_grad():

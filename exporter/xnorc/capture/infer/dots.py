@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bounds of convolutions, matrix products and batch norms: sums of products, with room for the rounding of any order."""
+"""Bounds of convolutions, matrix products and batch norms: sums of products, rounded in any order."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from torch import fx
 
 from xnorc.capture.edit import dtype, shape
 from xnorc.capture.infer.pointwise import packet
-from xnorc.capture.infer.tables import Values
-from xnorc.capture.values import UNKNOWN, Const, Finite, Range, Value, bounds
+from xnorc.capture.infer.tables import Values, ranked
+from xnorc.capture.values import UNKNOWN, Const, Finite, Range, Value, bounds, collapse
 
 aten = torch.ops.aten
 
@@ -25,7 +25,8 @@ EXACT = 2.0**24
 def dot(node: fx.Node, values: Values) -> Value:
     """Bounds of a convolution or matrix product."""
     a, b = node.args[0], node.args[1]
-    assert isinstance(a, fx.Node) and isinstance(b, fx.Node)
+    assert isinstance(a, fx.Node)
+    assert isinstance(b, fx.Node)
     left, right = values[a], values[b]
     op = packet(node)
     if not isinstance(right, Const) or op in (aten.mm, aten.bmm, aten.matmul):
@@ -87,9 +88,6 @@ def batch_norm_table(node: fx.Node, values: Values) -> Value:
     value = values[x]
     if not isinstance(value, Finite):
         return batch_norm(node, values)
-    from xnorc.capture.infer.tables import ranked
-    from xnorc.capture.values import collapse
-
     rows = []
     for row in value.vals:
         wide = ranked(row, x)
@@ -112,7 +110,7 @@ def _products(n: int, a: Range, b: Range, node: fx.Node) -> Range:
 
 def _pads(node: fx.Node) -> bool:
     padding = node.args[4] if len(node.args) > 4 else 0
-    return padding != 0 and (not isinstance(padding, list | tuple) or any(p != 0 for p in padding))
+    return bool(any(padding) if isinstance(padding, list | tuple) else padding)
 
 
 def fan_in(node: fx.Node) -> int:

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Elementwise operations: tables by running them, intervals by running them at the corners, new sources where bits are made.
+"""Elementwise operations: tables by running rows, intervals by running corners, new sources where bits are made.
 
-Interval rule: an operation that is monotone in each argument while the others stand still, on either side of 0, takes its
-extremes at corners of the box of its arguments, where 0 counts as a corner.  Rounding is monotone too, so running the
-float operation itself at the corners bounds the float result without slack.  Arguments that are the same node move together.
+Interval rule: an operation that is monotone in each argument while the others stand still, on either side of 0,
+takes its extremes at corners of the box of its arguments, where 0 counts as a corner.  Rounding is monotone too, so
+running the float operation itself at the corners bounds the float result without slack.  Arguments that are the same
+node move together.
 """
 
 from __future__ import annotations
@@ -148,7 +149,7 @@ def _prelu(x: torch.Tensor, slope: torch.Tensor) -> torch.Tensor:
 
 
 def _splits(node: fx.Node, operands: dict[fx.Node, Range]) -> bool:
-    """True where the operation has a pole inside the box (at 0, whose sign is unknown), or a shape corners cannot take."""
+    """True where the operation has a pole in the box (at 0, whose sign is unknown), or a form corners cannot take."""
     op = packet(node)
     if op is aten.pow:
         base, exponent = node.args[0], node.args[1]

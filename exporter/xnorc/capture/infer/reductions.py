@@ -115,7 +115,7 @@ def layer_norm(node: fx.Node, values: Values) -> Value:
     """|normalised| <= sqrt(n - 1): the extreme is one element apart from all others."""
     x = bounds(values[_x(node)])
     normalised = node.args[1] if packet(node) is aten.layer_norm else None
-    n = prod(normalised) if isinstance(normalised, list | tuple) else prod(shape(_x(node))[1:])  # type: ignore[arg-type]
+    n = prod(normalised) if isinstance(normalised, list | tuple) else prod(shape(_x(node))[1:])
     scale = [bounds(values[a]) for a in node.args[2:4] if isinstance(a, fx.Node) and isinstance(values[a], Const)]
     if not x.finite:
         return UNKNOWN

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Operations that only move elements: views, permutations, slices, tiles, pads, gathers by a constant index, concatenation."""
+"""Operations that only move elements: views, permutations, slices, tiles, pads, constant gathers, concatenation."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def fills(node: fx.Node, values: Values) -> Value:
 
 
 def joins(node: fx.Node, values: Values) -> Value:
-    """The value of a concatenation: rows stay where there is one source; the node becomes a source where there are more."""
+    """The value of a concatenation: rows stay with one source; with more, the node becomes a source."""
     parts = node.all_input_nodes
     held = [values[n] for n in parts]
     if not all(isinstance(v, Const | Finite) for v in held):
@@ -67,8 +67,10 @@ def joins(node: fx.Node, values: Values) -> Value:
         table = through(node, values, expand=True)
         assert table is not None
         return table
-    flat = torch.cat([v.reshape(-1) for t in choosing for v in t.vals] + [_few_of(v) for v in held if v not in choosing])
-    union = flat.unique()
+    flat = torch.cat(
+        [v.reshape(-1) for t in choosing for v in t.vals] + [_few_of(v) for v in held if v not in choosing]
+    )
+    union = torch.unique(flat)
     if len(union) <= MAX_CODES and all(v.uniform for v in choosing):
         ties = [t.vals[t.tie] for t in choosing if t.tie is not None]
         tie = next((i for i, v in enumerate(union) if ties and bool((v == ties[0]).all())), None)
@@ -99,7 +101,7 @@ def _constant_over_map(row: torch.Tensor, node: fx.Node) -> bool:
 
 def _few_of(value: Value) -> torch.Tensor:
     parts = value.vals if isinstance(value, Finite) else (value.tensor,) if isinstance(value, Const) else ()
-    return torch.cat([p.reshape(-1) for p in parts]).unique()
+    return torch.unique(torch.cat([p.reshape(-1) for p in parts]))
 
 
 def _row(node: fx.Node, values: Values, i: int) -> torch.Tensor:

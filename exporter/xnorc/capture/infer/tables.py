@@ -15,7 +15,7 @@ import torch
 from torch import fx
 
 from xnorc.capture.edit import shape
-from xnorc.capture.values import MAX_CODES, MAX_PRODUCT, Const, Finite, Value, collapse
+from xnorc.capture.values import MAX_CODES, MAX_PRODUCT, Const, Finite, Value, collapse, stack_rows
 
 Values = Mapping[fx.Node, Value]
 
@@ -96,7 +96,7 @@ def through(node: fx.Node, values: Values, expand: bool = False) -> Finite | Non
 def ordered(node: fx.Node, value: Finite) -> Finite:
     """The table after an operation that picks one of several elements (a max pool): rows sorted, element by element."""
     rank = [ranked(v, node) for v in value.vals]
-    stacked = torch.stack(torch.broadcast_tensors(*rank))
+    stacked = stack_rows(rank)
     sorted_rows = stacked.sort(dim=0).values
     rows: list[torch.Tensor] = []
     for row in sorted_rows:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The user's tie rule: where a bit is needed, sign(0) is +1 or -1 instead of 0.
 
-It touches only what needs it: signs of weights that hold exact zeros, signs of activations whose 0 reaches a dot as a third value.
-A model that settles ties itself (`o[o == 0] = 1`) keeps its own rule.
+It touches only what needs it: signs of weights that hold exact zeros, signs of activations whose 0 reaches a dot as
+a third value. A model that settles ties itself (`o[o == 0] = 1`) keeps its own rule.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import fx
 
-from xnorc.capture.edit import constant, dtype, insert, replace
+from xnorc.capture.edit import constant, dtype, insert, is_constant, replace
 from xnorc.capture.execute import run
 from xnorc.capture.infer import dots, infer
 from xnorc.capture.infer.pointwise import aten, packet
@@ -27,7 +27,7 @@ def settle_weights(work: Work) -> bool:
     if work.tie is None:
         return False
     for node in list(work.gm.graph.nodes):
-        if packet(node) not in dots.DOTS or not isinstance(node.args[1], fx.Node) or not _is_constant(node.args[1]):
+        if packet(node) not in dots.DOTS or not isinstance(node.args[1], fx.Node) or not is_constant(node.args[1]):
             continue
         weight = node.args[1]
         if classify(run(work.gm, {}, [weight])[weight]).kind is not Kind.TERNARY:
@@ -57,16 +57,17 @@ def settle_activations(work: Work) -> bool:
                 continue
             for above in _above(operand):
                 table = values[above]
-                if packet(above) in SIGNS and isinstance(table, Finite) and table.src is above and table.tie is not None:
+                if (
+                    packet(above) in SIGNS
+                    and isinstance(table, Finite)
+                    and table.src is above
+                    and table.tie is not None
+                ):
                     found[above] = None
     for above in found:
         work.note(f"{where(above)}: sign(0) is {work.tie:+d} by the tie rule")
         _rewrite(work, above)
     return bool(found)
-
-
-def _is_constant(node: fx.Node) -> bool:
-    return not any(above.op == "placeholder" for above in _above(node, past_dots=True))
 
 
 def _rewrite(work: Work, node: fx.Node) -> None:
@@ -79,16 +80,14 @@ def _rewrite(work: Work, node: fx.Node) -> None:
     replace(node, insert(work.gm, node, aten.where.self, (upper, one, minus), node))
 
 
-def _above(node: fx.Node, past_dots: bool = False) -> list[fx.Node]:
-    """The node and what it is computed from, nearest first; not past another dot unless asked."""
+def _above(node: fx.Node) -> list[fx.Node]:
+    """The node and what it is computed from, nearest first; not past another dot."""
     seen: dict[fx.Node, None] = {}
     todo = [node]
     while todo:
         at = todo.pop(0)
         if at not in seen:
             seen[at] = None
-            if past_dots or packet(at) not in dots.DOTS:
+            if packet(at) not in dots.DOTS:
                 todo += at.all_input_nodes
     return list(seen)
-
-

@@ -3,8 +3,9 @@
 
     (h - c) + c,   c + (h - c),   (c - c) + h,   (h + c) - c,   c - (c - h),   ...
 
-In floating point the sum is h exactly, or h up to a rounding error, or garbage, depending on the order and on c.  It is never
-recognised by closeness: the sum is flattened symbolically, and each cancellation is proved (`xnorc.capture.proofs`):
+In floating point the sum is h exactly, or h up to a rounding error, or garbage, depending on the order and on c.  It
+is never recognised by closeness: the sum is flattened symbolically, and each cancellation is proved
+(`xnorc.capture.proofs`):
 
 - exact: the float sum equals h for every image;
 - measured: weights; both sides were computed, the largest difference is reported;
@@ -103,9 +104,7 @@ def _tree(
     assert isinstance(left, fx.Node)
     assert isinstance(right, fx.Node)
     turn = -1 if packet(node) is aten.sub else 1
-    return Sum(
-        _tree(left, depth - 1, sign, seen, kept), _tree(right, depth - 1, sign * turn, seen, kept), turn
-    )
+    return Sum(_tree(left, depth - 1, sign, seen, kept), _tree(right, depth - 1, sign * turn, seen, kept), turn)
 
 
 def _is_sum(node: fx.Node) -> bool:
@@ -132,8 +131,12 @@ def _measure(work: Work, node: fx.Node, hard: fx.Node, values: dict[fx.Node, Val
     largest = float(meant.abs().max())
     worst = float((full - meant).abs().max())
     if not worst <= MAX_RELATIVE * max(largest, torch.finfo(meant.dtype).tiny):
-        raise CaptureError(where(node), f"a straight-through form whose soft branch moves the weights by {worst:.3g}, "
-                           f"hard values being {largest:.3g}", "finite weights of ordinary size, or the hard branch alone")
+        raise CaptureError(
+            where(node),
+            f"a straight-through form whose soft branch moves the weights by {worst:.3g}, "
+            f"hard values being {largest:.3g}",
+            "finite weights of ordinary size, or the hard branch alone",
+        )
     work.proofs.append(f"{where(node)}: cancelled, measured: weights differ by at most {worst:.3g} of {largest:.3g}")
     if worst > 0:
         work.delta = max(work.delta, worst)
@@ -143,7 +146,7 @@ def _measure(work: Work, node: fx.Node, hard: fx.Node, values: dict[fx.Node, Val
 def _few_valued(tensor: torch.Tensor) -> bool:
     if tensor.ndim > 1 and Kind.REAL not in classify(tensor).kinds:
         return True
-    return tensor.numel() > 0 and len(tensor.reshape(-1)[:4096].unique()) <= 4 and len(tensor.unique()) <= 4
+    return tensor.numel() > 0 and all(len(torch.unique(part)) <= 4 for part in (tensor.reshape(-1)[:4096], tensor))
 
 
 def _prove(
@@ -159,13 +162,19 @@ def _prove(
         return True
     for branch in soft:
         if not bounds(values[branch]).finite:
-            raise CaptureError(where(node), "a straight-through form whose soft branch may be infinite or NaN",
-                               "a clipped soft branch, or bounds on the image")
+            raise CaptureError(
+                where(node),
+                "a straight-through form whose soft branch may be infinite or NaN",
+                "a clipped soft branch, or bounds on the image",
+            )
     bound = rounding_bound(len(leaves(tree)) - 1, [hard, *soft], values, dtype(node))
     if bound > MAX_DELTA:
         largest = max(max(-bounds(values[b]).lo, bounds(values[b]).hi) for b in soft)
-        raise CaptureError(where(node), f"a straight-through form whose soft branch may reach {largest:.3g}: the sum "
-                           f"may be off by {bound:.3g}", "a clipped soft branch, or bounds on the image")
+        raise CaptureError(
+            where(node),
+            f"a straight-through form whose soft branch may reach {largest:.3g}: the sum may be off by {bound:.3g}",
+            "a clipped soft branch, or bounds on the image",
+        )
     work.proofs.append(f"{where(node)}: cancelled, bounded: the float sum is within {bound:.3g} of the hard branch")
     work.delta = max(work.delta, bound)
     return True

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Erases what computes nothing: assertions, aliases, clones, casts to the same dtype, views to the same shape, `+ 0`, `* 1`."""
+"""Erases what computes nothing: assertions, aliases, clones, casts and views to the same, `+ 0`, `* 1`."""
 
 from __future__ import annotations
 
@@ -57,9 +57,9 @@ def _computes_nothing(node: fx.Node, kept: fx.Node) -> bool:
     if op in NEUTRAL and len(node.args) == 2 and same and "rounding_mode" not in node.kwargs:
         number = node.args[1]
         # x + 0.0 turns -0.0 into 0.0: no comparison, sign or product with a finite number can tell them apart, 1/x can.
-        return isinstance(number, int | float) and not isinstance(number, bool) and number == NEUTRAL[op]
+        return bool(isinstance(number, int | float) and not isinstance(number, bool) and number == NEUTRAL[op])
     return False
 
 
 def _whole_slice(node: fx.Node) -> bool:
-    return len(node.args) < 5 or node.args[4] == 1
+    return len(node.args) < 5 or bool(node.args[4] == 1)

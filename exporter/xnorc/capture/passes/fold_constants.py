@@ -6,7 +6,8 @@ from __future__ import annotations
 import torch
 from torch import fx
 
-from xnorc.capture.edit import constant, replace, tensor_of
+from xnorc.capture.edit import constant, is_constant, is_random, replace, tensor_of
+from xnorc.capture.execute import run
 from xnorc.capture.passes.work import Work
 from xnorc.capture.source import op_name, where
 from xnorc.errors import CaptureError
@@ -23,14 +24,12 @@ def fold_constants(work: Work) -> bool:
     for node in gm.graph.nodes:
         if node.op == "get_attr":
             results[node] = tensor_of(gm, node)
-        elif node.op == "call_function" and all(n in results for n in node.all_input_nodes) and _folds(node):
+        elif node.op == "call_function" and all(n in results for n in node.all_input_nodes) and not is_random(node):
             args, kwargs = fx.node.map_arg((node.args, node.kwargs), results.__getitem__)
             with torch.no_grad():
-                result = node.target(*args, **kwargs)  # type: ignore[operator]
+                result = node.target(*args, **kwargs)
             if isinstance(result, torch.Tensor):
                 results[node] = result
-            elif isinstance(result, bool | int | float):
-                _write_number(node, result)
     folded = [n for n in results if n.op != "get_attr"]
     for node in folded:
         if any(user not in results for user in node.users):
@@ -45,15 +44,26 @@ def fold_constants(work: Work) -> bool:
     return bool(folded)
 
 
+def fold_numbers(work: Work) -> bool:
+    """`.item()` of constants, and arithmetic on it: users take the number itself.  Returns True if any was folded."""
+    changed = False
+    for node in list(work.gm.graph.nodes):
+        value = node.meta.get("val")
+        if node.op != "call_function" or isinstance(value, torch.Tensor | tuple | list) or not node.users:
+            continue
+        if not is_constant(node):
+            continue
+        number = run(work.gm, {}, [node])[node]
+        if isinstance(number, bool | int | float):
+            _write_number(node, number)
+            changed = True
+    return changed
+
+
 def _write_number(node: fx.Node, number: bool | int | float) -> None:
-    """`.item()` of a constant: its users take the number itself."""
     for user in list(node.users):
         user.args = fx.node.map_arg(user.args, lambda n: number if n is node else n)
         user.kwargs = fx.node.map_arg(user.kwargs, lambda n: number if n is node else n)
-
-
-def _folds(node: fx.Node) -> bool:
-    return torch.Tag.nondeterministic_seeded not in getattr(node.target, "tags", ())
 
 
 def _drop_unused(gm: fx.GraphModule) -> None:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from torch import fx
 
-from xnorc.capture.edit import replace, tensor_of
+from xnorc.capture.edit import is_random, replace, tensor_of
 from xnorc.capture.passes.work import Work
 
 
@@ -36,7 +35,7 @@ def _key(gm: fx.GraphModule, node: fx.Node) -> Any:
         small = tensor.numel() <= 64  # python numbers are lifted once per use
         return ("constant", tensor.dtype, tuple(tensor.shape), tuple(tensor.reshape(-1).tolist())) if small else (
             "attribute", tensor.data_ptr(), tensor.dtype, tuple(tensor.shape), tensor.stride())  # fmt: skip
-    if node.op != "call_function" or torch.Tag.nondeterministic_seeded in getattr(node.target, "tags", ()):
+    if node.op != "call_function" or is_random(node):
         return None
     return (node.target, _frozen(node.args), _frozen(sorted(node.kwargs.items())))
 

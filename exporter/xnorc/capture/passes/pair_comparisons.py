@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Opposite comparisons of the same two things become one and its negation: `x < t` is `not (x >= t)` where nothing is NaN.
+"""Of two opposite comparisons one becomes the other's negation: `x < t` is `not (x >= t)` where nothing is NaN.
 
 Without that, `(x >= 0) - (x < 0)` would be the difference of two unrelated bits, with three values.
 """

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Refuses what has no meaning as a fixed function of one image: randomness, batch statistics, shapes and branches that depend on data."""
+"""Refuses what is no fixed function of one image: randomness, batch statistics, shapes or numbers taken from data."""
 
 from __future__ import annotations
 
 import torch
 from torch import fx
 
+from xnorc.capture.edit import is_constant, is_random
 from xnorc.capture.infer.pointwise import aten, packet
 from xnorc.capture.passes.work import Work
 from xnorc.capture.source import op_name, where
@@ -24,15 +25,24 @@ def refuse_effects(work: Work) -> bool:
         if node.op != "call_function":
             continue
         tags = getattr(node.target, "tags", ())
-        if torch.Tag.nondeterministic_seeded in tags and not _is_idle_dropout(node):
-            raise CaptureError(where(node), f"{op_name(node)} draws random numbers",
-                               "a deterministic binarizer in eval mode, e.g. sign instead of a stochastic one")
+        if is_random(node) and not _is_idle_dropout(node):
+            raise CaptureError(
+                where(node),
+                f"{op_name(node)} draws random numbers",
+                "a deterministic binarizer in eval mode, e.g. sign instead of a stochastic one",
+            )
         if packet(node) in BATCH_NORMS and _uses_batch_statistics(node):
-            raise CaptureError(where(node), "batch norm uses the statistics of the batch",
-                               "eval mode with stored running statistics (track_running_stats=True, no self.train() in forward)")
-        if torch.Tag.data_dependent_output in tags and any(_varies(n) for n in node.all_input_nodes):
-            raise CaptureError(where(node), f"{op_name(node)} takes a Python number from data",
-                               "torch.where instead of .item() or a Python branch on a tensor")
+            raise CaptureError(
+                where(node),
+                "batch norm uses the statistics of the batch",
+                "eval mode with stored running statistics (track_running_stats=True, no self.train() in forward)",
+            )
+        if torch.Tag.data_dependent_output in tags and not is_constant(node):
+            raise CaptureError(
+                where(node),
+                f"{op_name(node)} takes a Python number from data",
+                "torch.where instead of .item() or a Python branch on a tensor",
+            )
         value = node.meta.get("val")
         if isinstance(value, torch.Tensor) and not all(isinstance(size, int) for size in value.shape):
             raise CaptureError(where(node), f"{op_name(node)} has a shape that depends on data", "fixed shapes")
@@ -52,15 +62,3 @@ def _uses_batch_statistics(node: fx.Node) -> bool:
         if argument.name == "training" and len(node.args) > position:
             return bool(node.args[position])
     return packet(node) is aten._batch_norm_with_update
-
-
-def _varies(node: fx.Node) -> bool:
-    seen, todo = set(), [node]
-    while todo:
-        at = todo.pop()
-        if at.op == "placeholder":
-            return True
-        if at not in seen:
-            seen.add(at)
-            todo += at.all_input_nodes
-    return False

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One spelling per dot: `mm` and `addmm` with a constant matrix become `linear`, every 2-d convolution `conv2d` with numbers.
+"""One spelling per dot: `mm` and `addmm` with a constant matrix become `linear`, each 2-d convolution `conv2d`.
 
 Each new call ends in the same kernel on the same strides as the old one, so results stay equal to the last bit.
 """
@@ -65,7 +65,7 @@ def _convolution(gm: fx.GraphModule, node: fx.Node) -> fx.Node | None:
 
 
 def _conv2d(gm: fx.GraphModule, node: fx.Node) -> fx.Node | None:
-    """`padding="same"`: half on each side; where that is odd, the larger half below and to the right, by an explicit pad."""
+    """`padding="same"`: half on each side; an odd one is padded below and to the right first."""
     args = dict(zip(("x", "weight", "bias", "stride", "padding", "dilation", "groups"), node.args, strict=False))
     padding = args.get("padding", node.kwargs.get("padding", 0))
     if not isinstance(padding, str):

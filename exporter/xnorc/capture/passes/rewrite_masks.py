@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Masked writes become `where`; what takes only a shape or a dtype from another tensor takes it from nobody.
 
-`o[o == 0] = 1` is traced as `index_put(o, [o == 0], 1)`; element by element it is `where(o == 0, 1, o)`.  `ones_like(x)` is a
-constant, `type_as(a, x)` a cast of a, `expand_as` and `view_as` an expand and a view.
+`o[o == 0] = 1` is traced as `index_put(o, [o == 0], 1)`; element by element it is `where(o == 0, 1, o)`.
+`ones_like(x)` is a constant, `type_as(a, x)` a cast of a, `expand_as` and `view_as` an expand and a view.
 """
 
 from __future__ import annotations

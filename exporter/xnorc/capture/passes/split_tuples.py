@@ -25,7 +25,8 @@ def split_tuples(work: Work) -> bool:
     for node in list(work.gm.graph.nodes):
         if node.op == "call_function" and node.target is operator.getitem:
             whole, index = node.args
-            assert isinstance(whole, fx.Node) and isinstance(index, int)
+            assert isinstance(whole, fx.Node)
+            assert isinstance(index, int)
             plain = _plain(work.gm, whole, index, node)
             if plain is None:
                 raise CaptureError(where(whole), f"{op_name(whole)} returns several tensors", "no plain form is known")
@@ -62,7 +63,9 @@ def _plain(gm: fx.GraphModule, whole: fx.Node, index: int, node: fx.Node) -> fx.
         single = {aten.var_mean: aten.var, aten.std_mean: aten.std}[op] if index == 0 else aten.mean
         if index == 0:
             return insert(gm, node, getattr(single, whole.target._overloadname), args, node, **whole.kwargs)  # type: ignore[union-attr]
-        return insert(gm, node, aten.mean.dim, (x, _argument(whole, 1, "dim", None), whole.kwargs.get("keepdim", False)), node)
+        return insert(
+            gm, node, aten.mean.dim, (x, _argument(whole, 1, "dim", None), whole.kwargs.get("keepdim", False)), node
+        )
     if op is aten.native_layer_norm and index == 0:
         return insert(gm, node, aten.layer_norm.default, args, node)
     if op is aten.native_group_norm and index == 0:

@@ -20,7 +20,8 @@ class Work:
         tie: +1 or -1, what sign(0) shall mean where a bit is needed, or None.
         proofs: one line per cancelled straight-through form.
         notes: one line per assumption.
-        delta: bound on how far the cancellations so far may have moved any one binarized element; 0 while all are exact.
+        delta: bound on how far the cancellations so far may have moved any one binarized element; 0 while all are
+        exact.
     """
 
     gm: fx.GraphModule
