@@ -252,3 +252,24 @@ def test_captures_are_equal_from_run_to_run() -> None:
     assert str(first.graph.graph) == str(second.graph.graph)
     assert first.proofs == second.proofs
     assert first.notes == second.notes
+
+
+def test_of_a_batch_the_first_image_is_the_example() -> None:
+    net = capture(Net([step], [torch.sign]), example().repeat(4, 1, 1, 1))
+    assert net.example.shape == (1, 2, 6, 6)
+
+
+def test_an_integer_image_has_the_bounds_of_its_dtype() -> None:
+    class Pixels(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = Net([step], [torch.sign])
+
+        def forward(self, x):
+            return self.net(x.float() / 255)
+
+    net = capture(Pixels(), torch.randint(0, 256, (1, 2, 6, 6), dtype=torch.uint8))
+    assert net.values[net.input] == Range(0.0, 255.0, integer=True)
+    scaled = net.values[next(n for n in net.graph.graph.nodes if packet(n) is aten.div)]
+    assert isinstance(scaled, Range)
+    assert (scaled.lo, scaled.hi) == (0.0, 1.0)

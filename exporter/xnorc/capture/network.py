@@ -40,7 +40,8 @@ def capture(
 
     Args:
         module: any `nn.Module` that takes one tensor.
-        example_input: (1, ...) one input in the model's own domain (normalised, if the model expects that).
+        example_input: (1, ...) one input in the model's own domain (normalised, if the model expects that); of a batch
+            (4 or 2 axes) the first is taken.
         tie: what sign(0) shall mean where a bit is needed: +1 or -1.  None leaves it to be refused or proved
         unreachable.
         image: bounds assumed of input elements; by default finite and within +-65536.
@@ -52,6 +53,8 @@ def capture(
     if tie not in (None, 1, -1):
         raise CaptureError("tie", f"is {tie!r}", "+1, -1 or None")
     name = type(module).__name__
+    if example_input.ndim in (2, 4) and example_input.shape[0] > 1:
+        example_input = example_input[:1].clone()
     training = {part: part.training for part in module.modules()}
     module.eval()
     try:
@@ -110,7 +113,7 @@ def another(example: torch.Tensor) -> torch.Tensor:
 
 def finish(gm: fx.GraphModule, example: torch.Tensor, *, tie: int | None, image: Range | None) -> Captured:
     """From a traced graph to the captured network: everything that no longer needs the model."""
-    work = Work(gm, image or Range(-INPUT_BOUND, INPUT_BOUND), tie)
+    work = Work(gm, image or _default_bounds(example.dtype), tie)
     work.note(f"input elements are assumed to be finite and within [{work.image.lo:g}, {work.image.hi:g}]")
     normalise(work, example)
     values = infer(gm, work.image)
@@ -118,6 +121,14 @@ def finish(gm: fx.GraphModule, example: torch.Tensor, *, tie: int | None, image:
         if node.op == "call_function" and not is_known(node):
             work.note(f"{where(node)}: {op_name(node)} is not known; its result is taken as real-valued")
     return Captured(gm, values, example, find_points(gm, values), tuple(work.proofs), tuple(work.notes))
+
+
+def _default_bounds(kind: torch.dtype) -> Range:
+    if kind is torch.bool:
+        return Range(0.0, 1.0, integer=True)
+    if kind.is_floating_point:
+        return Range(-INPUT_BOUND, INPUT_BOUND)
+    return Range(float(torch.iinfo(kind).min), float(torch.iinfo(kind).max), integer=True)
 
 
 def find_points(gm: fx.GraphModule, values: dict[fx.Node, Value]) -> tuple[BinarizePoint, ...]:
