@@ -7,7 +7,8 @@ import io
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from types import ModuleType, SimpleNamespace
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -192,3 +193,41 @@ def test_importing_the_module_loads_numpy_alone() -> None:
     code = "import sys, xnorc.data; print([m for m in ('torch', 'sklearn', 'PIL', 'torchvision') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+class FakeDownload:
+    """Stands for torchvision's CIFAR100 and MNIST: arrays of the shapes that they hold."""
+
+    fails: ClassVar[bool] = False
+    shape: ClassVar[tuple[int, ...]] = (32, 32, 3)
+
+    def __init__(self, root: Path, train: bool, download: bool) -> None:
+        if self.fails:
+            raise RuntimeError("Error downloading cifar-100-python.tar.gz")
+        assert download
+        count = 4 if train else 2
+        self.data, self.targets = np.zeros((count, *self.shape), np.uint8), list(range(count))
+        self.classes = [f"class {i}" for i in range(100)]
+
+
+def with_torchvision(monkeypatch: pytest.MonkeyPatch, kind: type[FakeDownload]) -> None:
+    module = ModuleType("torchvision")
+    module.datasets = SimpleNamespace(MNIST=kind, CIFAR10=kind, CIFAR100=kind)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "torchvision", module)
+
+
+def test_a_downloaded_set_comes_in_the_same_form(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with_torchvision(monkeypatch, FakeDownload)
+    held = data.load("cifar100", tmp_path)
+    assert (len(held.train), len(held.test), held.train.shape, held.train.n_classes) == (4, 2, (32, 32, 3), 100)
+    with_torchvision(monkeypatch, type("Grey", (FakeDownload,), {"shape": (28, 28)}))
+    assert data.load("mnist").train.shape == (28, 28, 1)
+
+
+def test_a_failed_download_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with_torchvision(monkeypatch, type("Broken", (FakeDownload,), {"fails": True}))
+    with pytest.raises(DataError, match="cifar100: the download failed: Error downloading"):
+        data.load("cifar100", tmp_path)
+    monkeypatch.setitem(sys.modules, "torchvision", None)
+    with pytest.raises(DataError, match="torchvision is not installed and no file was given"):
+        data.load("cifar10")
