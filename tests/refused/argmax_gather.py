@@ -39,7 +39,7 @@ class Net(nn.Module):
         x = Sign.apply(self.n1(self.c1(x)))
         y = self.n2(self.c2(x))
         win = y.mean((2, 3)).argmax(dim=1)  # REFUSED
-        x = Sign.apply(y - y[torch.arange(x.shape[0]), win].unsqueeze(1))
+        x = Sign.apply(y - y[torch.arange(x.shape[0]), win].unsqueeze(1))  # REFUSED
         x = Sign.apply(self.n3(self.c3(x)))
         return self.fc(x.mean((2, 3)))
 

@@ -35,7 +35,7 @@ class Net(nn.Module):
         self.fc = nn.Linear(16, 10)
 
     def forward(self, x):
-        x = Sign.apply(self.n1(self.c1(x)))
+        x = Sign.apply(self.n1(self.c1(x)))  # REFUSED
         x = Sign.apply(self.n2(self.c2(x)))
         x = Sign.apply(self.n3(self.c3(x)))
         return self.fc(x.mean((2, 3)))

@@ -9,7 +9,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 INPUT = (1, 8, 8)
-REASON = ["batch"]
+REASON = ["axes [0]", "batch"]
 
 
 class Sign(torch.autograd.Function):

@@ -9,7 +9,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 INPUT = (1, 8, 8)
-REASON = ["ternary", "three", "zero"]
+REASON = ["exactly 0", "ternary", "three", "zero"]
 
 
 class Sign(torch.autograd.Function):
