@@ -146,7 +146,7 @@ typedef struct {
 
 void bnn_bmaxpool2d_ref(const bnn_bmaxpool2d_t *node, const uint32_t *in, uint32_t *out); // in place without pads
 
-// ---- gather: out[y, x, c] = in[source[c]][y * step_h, x * step_w, channel[c]], 0 where source[c] is 255 -------------
+// ---- gather: out[y, x, c] = in[source[c]][top + y * step_h, left + x * step_w, channel[c]], 0 where source[c] is 255 -
 typedef struct {
     const uint8_t *source;   // (ch) which input
     const uint16_t *channel; // (ch) which of its channels
@@ -154,6 +154,7 @@ typedef struct {
     const uint16_t *ch_in;   // (inputs) channels of each input
     uint16_t h, w, ch;       // of the output
     uint16_t step_h, step_w;
+    uint16_t top, left;
     uint8_t kind; // of all tensors
 } bnn_gather_t;
 
@@ -191,6 +192,21 @@ typedef struct {
 } bnn_maxpool2d_t;
 
 void bnn_maxpool2d_ref(const bnn_maxpool2d_t *node, const void *in, void *out); // in place without pads
+
+// ---- mix: out = clamp((a * mul_a + b * mul_b + round) >> shift, low, high), in 64 bits, round = half a unit ---------
+typedef struct {
+    const int32_t *mul_a; // (ch)
+    const int32_t *mul_b; // (ch)
+    uint32_t pixels;      // h * w
+    int32_t low, high;    // saturation, within out_kind
+    uint16_t ch;
+    uint16_t ch_b;          // channels of b: ch, or 1 that serves all
+    uint8_t shift;          // 0..62
+    uint8_t a_kind, b_kind; // U8, I8, I16, I32
+    uint8_t out_kind;
+} bnn_mix_t;
+
+void bnn_mix_ref(const bnn_mix_t *node, const void *a, const void *b, void *out); // in place, where out is no wider
 
 // ---- prelu: v = q - before; if v < 0: v = (v * slope + 2^11) >> 12; out = clamp(v + after, low, high) ---------------
 typedef struct {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Channel routing and subsampling.
+// Channel routing, cropping and subsampling.
 #include "bnn_bits.h"
 
 #define ZERO 255u // source of a channel that is constant 0
@@ -14,7 +14,8 @@ void bnn_gather_ref(const bnn_gather_t *node, const void *const *in, void *out) 
                 const uint32_t s = node->source[c];
                 int32_t v = 0;
                 if (s != ZERO) {
-                    const size_t from = (size_t)y * node->step_h * node->w_in[s] + (size_t)x * node->step_w;
+                    const size_t row = node->top + (size_t)y * node->step_h;
+                    const size_t from = row * node->w_in[s] + node->left + (size_t)x * node->step_w;
                     if (node->kind == BNN_BIT) {
                         const uint32_t *place = (const uint32_t *)in[s] + from * BNN_WORDS(node->ch_in[s]);
                         v = (int32_t)bnn_bits(place, node->channel[c], 1);

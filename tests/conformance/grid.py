@@ -32,6 +32,7 @@ from xnorc.program.nodes.bmaxpool2d import BMaxPool2d
 from xnorc.program.nodes.gather import ZERO, Gather
 from xnorc.program.nodes.iconv2d import IConv2d
 from xnorc.program.nodes.maxpool2d import MaxPool2d
+from xnorc.program.nodes.mix import Mix
 from xnorc.program.nodes.prelu import PRelu
 from xnorc.program.nodes.sumpool2d import SumPool2d
 from xnorc.program.nodes.threshold import Threshold
@@ -237,6 +238,18 @@ def affine(f: Fields, rng: Rng) -> Built:
     return node, tuple(tensors)
 
 
+def mix(f: Fields, rng: Rng) -> Built:
+    tensors, y, low, high = _streams(f, 2)
+    h, w, ch = y.shape
+    b = Tensor("b", (h, w, f.get("ch_b", ch)), tensors[1].kind)
+    reach = 2**30
+    mul_a, mul_b = (rng.integers(-reach, reach, ch, endpoint=True).astype(np.int32) for _ in range(2))
+    node = Mix(
+        name="mix", inputs=("a", "b"), output=y, low=low, high=high, mul_a=mul_a, mul_b=mul_b, shift=f.get("shift", 0)
+    )
+    return node, (tensors[0], b)
+
+
 def prelu(f: Fields, rng: Rng) -> Built:
     tensors, y, low, high = _streams(f, 1)
     ch = y.shape[2]
@@ -264,8 +277,10 @@ def threshold(f: Fields, rng: Rng) -> Built:
 
 
 def gather(f: Fields, rng: Rng) -> Built:
-    """`sources` inputs of in_ch, in_ch + 1, .. channels; every route random, some constant 0."""
+    """`sources` inputs of in_ch, in_ch + 1, .. channels; every route random, some constant 0; `crop` rows and columns."""
     sh, sw = _pair(f.get("step", 1))
+    top, left, bottom, right = (int(v) for v in str(f.get("crop", "0,0,0,0")).split(","))
+    height, width = f["h"] - top - bottom, f["w"] - left - right
     kind = Kind(f.get("in", "bit"))
     tensors = tuple(Tensor(f"x{i}", (f["h"], f["w"], f["in_ch"] + i), kind) for i in range(f.get("sources", 1)))
     source = rng.integers(0, len(tensors), f["ch"]).astype(np.uint8)
@@ -273,12 +288,12 @@ def gather(f: Fields, rng: Rng) -> Built:
     source[rng.integers(0, 5, f["ch"]) == 0] = ZERO
     node = Gather(
         name="gather", inputs=tuple(t.name for t in tensors), source=source, channel=channel, step_h=sh, step_w=sw,
-        output=Tensor("y", (-(-f["h"] // sh), -(-f["w"] // sw), f["ch"]), kind),
+        output=Tensor("y", (-(-height // sh), -(-width // sw), f["ch"]), kind), top=top, left=left,
     )  # fmt: skip
     return node, tensors
 
 
 BUILDERS: dict[str, Callable[[Fields, Rng], Built]] = {
     builder.__name__: builder
-    for builder in (add, affine, bconv2d, bmaxpool2d, gather, iconv2d, maxpool2d, prelu, sumpool2d, threshold)
+    for builder in (add, affine, bconv2d, bmaxpool2d, gather, iconv2d, maxpool2d, mix, prelu, sumpool2d, threshold)
 }

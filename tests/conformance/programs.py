@@ -15,6 +15,7 @@ from xnorc.program.nodes.bmaxpool2d import BMaxPool2d
 from xnorc.program.nodes.gather import Gather
 from xnorc.program.nodes.iconv2d import IConv2d
 from xnorc.program.nodes.maxpool2d import MaxPool2d
+from xnorc.program.nodes.mix import Mix
 from xnorc.program.nodes.prelu import PRelu
 from xnorc.program.nodes.sumpool2d import SumPool2d
 from xnorc.program.nodes.threshold import Threshold
@@ -130,6 +131,18 @@ class Grower:
             Add(name="add", inputs=(a.name, b.name), output=self.output(a.shape, a.kind), low=low, high=high,
                 mul_a=int(self.rng.integers(-9, 10)), mul_b=int(self.rng.integers(-9, 10)),
                 shift=int(self.rng.integers(0, 5)))
+        )  # fmt: skip
+
+    def mix(self) -> bool:
+        if (a := self.pick(*STREAMS, Kind.I32)) is None:
+            return False
+        h, w, ch = a.shape
+        twins = [t for t in self.tensors if t.shape in (a.shape, (h, w, 1)) and t.kind in (*STREAMS, Kind.I32)]
+        b = twins[int(self.rng.integers(len(twins)))]
+        mul_a, mul_b = (self.rng.integers(-5000, 5000, ch).astype(np.int32) for _ in range(2))
+        return self.accept(
+            Mix(name="mix", inputs=(a.name, b.name), output=self.output(a.shape, Kind.I16), low=-(2**15),
+                high=2**15 - 1, mul_a=mul_a, mul_b=mul_b, shift=int(self.rng.integers(0, 12)))
         )  # fmt: skip
 
     def affine(self, x: Tensor | None = None, kind: Kind = Kind.I16) -> bool:

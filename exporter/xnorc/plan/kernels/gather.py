@@ -26,6 +26,7 @@ def kernels(node: Node, tensors: tuple[Tensor, ...]) -> list[Kernel]:
             pointer("w_in", Array("uint16_t", np.array([t.shape[1] for t in tensors]), "(inputs)")),
             pointer("ch_in", Array("uint16_t", np.array([t.shape[2] for t in tensors]), "(inputs)")),
             *scalars("uint16_t", h=h, w=w, ch=ch, step_h=gather.step_h, step_w=gather.step_w),
+            *scalars("uint16_t", top=gather.top, left=gather.left),
             kind("kind", gather.output.kind),
         )
         return Struct("bnn_gather_t", members)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Channel routing and subsampling: concat, split, slice, shuffle, zero-padded channels, x[:, :, ::2, ::2]."""
+"""Channel routing, cropping and subsampling: concat, split, slice, shuffle, zero-padded channels, x[:, :, 1::2, ::2]."""
 
 from __future__ import annotations
 
@@ -16,23 +16,27 @@ ZERO = 255  # `source` value of a channel that is constant 0
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Gather(Node):
-    """out[y, x, c] = inputs[source[c]][y * step_h, x * step_w, channel[c]], or 0 where source[c] is ZERO.
+    """out[y, x, c] = inputs[source[c]][top + y * step_h, left + x * step_w, channel[c]], or 0 where source[c] is ZERO.
 
     Attributes:
         source: uint8 (ch,), which input.
         channel: uint16 (ch,), which of its channels.
-        step_h, step_w: spatial subsampling; out_h = ceil(h / step_h).
+        step_h, step_w: spatial subsampling.
+        top, left: first row and column read; rows and columns past the last one read are cropped.
     """
 
     source: np.ndarray
     channel: np.ndarray
     step_h: int = 1
     step_w: int = 1
+    top: int = 0
+    left: int = 0
 
     arity: ClassVar[int | None] = None
 
     def run(self, *arrays: np.ndarray) -> np.ndarray:
-        every = [x[:, :: self.step_h, :: self.step_w] for x in arrays]
+        h, w, _ = self.output.shape
+        every = [x[:, self.top :: self.step_h, self.left :: self.step_w][:, :h, :w] for x in arrays]
         out = np.zeros((len(every[0]), *self.output.shape), self.output.kind.dtype)
         for index, x in enumerate(every):
             mine = self.source == index
@@ -50,15 +54,14 @@ class Gather(Node):
             self.source.shape == self.channel.shape == (ch,), self, f"routes for {self.source.shape} of {ch} channels"
         )
         expect(
-            1 <= len(tensors) < ZERO and min(self.step_h, self.step_w) >= 1,
+            1 <= len(tensors) < ZERO and min(self.step_h, self.step_w) >= 1 and min(self.top, self.left) >= 0,
             self,
             f"{len(tensors)} inputs, steps {self.step_h}x{self.step_w}",
         )
         for index, tensor in enumerate(tensors):
             h, w, in_ch = tensor.shape
-            expect(
-                (-(-h // self.step_h), -(-w // self.step_w)) == (out_h, out_w), self, f"input {tensor.name} is {h}x{w}"
-            )
+            last = self.top + (out_h - 1) * self.step_h, self.left + (out_w - 1) * self.step_w
+            expect(last[0] < h and last[1] < w, self, f"reads {last} of input {tensor.name}, which is {h}x{w}")
             expect(
                 tensor.kind is self.output.kind,
                 self,
