@@ -130,6 +130,28 @@ class Everything(nn.Module):
         return (top + mean + deviation + where.float() * 0.1 + first) @ self.matrix
 
 
+class Rarer(nn.Module):
+    """Tuples with keepdim, an adaptive pool, a copy into a tensor, a composition without a rule of its own."""
+
+    def forward(self, x):
+        variance, mean = torch.var_mean(x, [1], keepdim=True)
+        x = (x - mean) / (variance + 1).sqrt()
+        x = F.adaptive_max_pool2d(x, (2, 3))
+        y = torch.zeros_like(x)
+        y.copy_(x.sum(1, keepdim=True))
+        y.data = torch.where(y.data >= 0, 1.0, -1.0)
+        return torch.einsum("nchw,ndhw->ncd", y, x).flatten(1)
+
+
+def test_rarer_operations_have_plain_forms_too() -> None:
+    module, x = Rarer().eval(), torch.randn(1, 2, 6, 6, generator=torch.Generator().manual_seed(3))
+    net = capture(module, x)
+    assert {"var", "mean", "max_pool2d", "bmm"} <= set(names(net))
+    assert not {"var_mean", "einsum", "copy", "adaptive_max_pool2d"} & set(names(net))
+    assert len(net.points) == 1
+    assert not any("not known" in note for note in net.notes)
+
+
 def names(net: Captured) -> list[str]:
     return [packet(n).__name__ for n in net.graph.graph.nodes if n.op == "call_function"]
 

@@ -11,6 +11,7 @@ from xnorc.capture.execute import run_logits
 from xnorc.capture.passes.apply_tie import settle_activations, settle_weights
 from xnorc.capture.passes.cancel_straight_through import cancel_straight_through
 from xnorc.capture.passes.erase_noise import erase_noise
+from xnorc.capture.passes.expand_composites import expand_composites
 from xnorc.capture.passes.fold_constants import fold_constants, fold_numbers
 from xnorc.capture.passes.fold_known import fold_known
 from xnorc.capture.passes.merge_common import merge_common
@@ -26,7 +27,7 @@ Pass = Callable[[Work], bool]
 
 STAGES: tuple[tuple[Pass, ...], ...] = (
     (refuse_effects,),
-    (fold_numbers, erase_noise, split_tuples, rewrite_masks, merge_common),
+    (fold_numbers, erase_noise, split_tuples, rewrite_masks, expand_composites, merge_common),
     (erase_noise, merge_common, pair_comparisons, cancel_straight_through),  # symbolically, before weights are folded
     (settle_weights,),
     (fold_constants, erase_noise, rewrite_masks, rewrite_dots, merge_common, cancel_straight_through, fold_known),

@@ -28,6 +28,8 @@ def rewrite_masks(work: Work) -> bool:
             by = _masked_write(work, node)
         elif packet(node) in LIKE and packet(node) is not aten.empty_like:
             by = _like(work, node)
+        elif packet(node) is aten.copy:
+            by = _copied(work, node)
         elif packet(node) in (aten.type_as, aten.expand_as, aten.view_as):
             by = _as(work, node)
         if by is not None:
@@ -67,3 +69,12 @@ def _as(work: Work, node: fx.Node) -> fx.Node:
         return insert(work.gm, node, aten._to_copy.default, (x,), node, dtype=dtype(node))
     target = aten.expand.default if packet(node) is aten.expand_as else aten.view.default
     return insert(work.gm, node, target, (x, list(shape(node))), node)
+
+
+def _copied(work: Work, node: fx.Node) -> fx.Node:
+    """`a.copy_(b)`: b in a's dtype and shape."""
+    b = node.args[1]
+    assert isinstance(b, fx.Node)
+    if dtype(b) is not dtype(node):
+        b = insert(work.gm, node, aten._to_copy.default, (b,), node, dtype=dtype(node))
+    return b if shape(b) == shape(node) else insert(work.gm, node, aten.expand.default, (b, list(shape(node))), node)

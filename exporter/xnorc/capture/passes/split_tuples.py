@@ -60,12 +60,15 @@ def _plain(gm: fx.GraphModule, whole: fx.Node, index: int, node: fx.Node) -> fx.
         extreme = aten.argmax.default if op is aten.max else aten.argmin.default
         return insert(gm, node, extreme, (x, args[1], _argument(whole, 2, "keepdim", False)), node)
     if op in (aten.var_mean, aten.std_mean):
-        single = {aten.var_mean: aten.var, aten.std_mean: aten.std}[op] if index == 0 else aten.mean
+        overload = whole.target._overloadname  # type: ignore[union-attr]
         if index == 0:
-            return insert(gm, node, getattr(single, whole.target._overloadname), args, node, **whole.kwargs)  # type: ignore[union-attr]
-        return insert(
-            gm, node, aten.mean.dim, (x, _argument(whole, 1, "dim", None), whole.kwargs.get("keepdim", False)), node
-        )
+            spread = getattr(aten.var if op is aten.var_mean else aten.std, overload)
+            return insert(gm, node, spread, args, node, **whole.kwargs)
+        keepdim = _argument(whole, 3, "keepdim", False)  # (x, dim, unbiased, keepdim), or all but x and dim by name
+        dims = _argument(whole, 1, "dim", None) if overload != "default" else None
+        return insert(gm, node, aten.mean.dim, (x, dims, keepdim), node)
+    if op is aten.adaptive_max_pool2d and index == 0:
+        return _even_windows(gm, whole, node)
     if op is aten.native_layer_norm and index == 0:
         return insert(gm, node, aten.layer_norm.default, args, node)
     if op is aten.native_group_norm and index == 0:
@@ -76,3 +79,14 @@ def _plain(gm: fx.GraphModule, whole: fx.Node, index: int, node: fx.Node) -> fx.
 
 def _argument(node: fx.Node, position: int, name: str, default: Any) -> Any:
     return node.args[position] if len(node.args) > position else node.kwargs.get(name, default)
+
+
+def _even_windows(gm: fx.GraphModule, whole: fx.Node, node: fx.Node) -> fx.Node | None:
+    """An adaptive max pool whose windows are all alike is a plain one."""
+    x = whole.args[0]
+    assert isinstance(x, fx.Node)
+    size, out = shape(x)[-2:], tuple(whole.meta["val"][0].shape[-2:])
+    if any(i % o for i, o in zip(size, out, strict=True)):
+        return None
+    window = [i // o for i, o in zip(size, out, strict=True)]
+    return insert(gm, node, aten.max_pool2d.default, (x, window, window), node)
