@@ -14,7 +14,7 @@
 // Kernels.  bnn_<op>_<variant>(node, in, out[, scratch]): the node is constant and was verified by the exporter, so
 // nothing is checked here.  Nothing is allocated: `scratch`, where a kernel needs any, is planned in the arena, 8-byte
 // aligned, its content undefined before and after.  Every op has a slow and obvious `_ref`, which gives the same bits.
-// `out` may not overlap `in` unless the kernel's line says "in place".
+// `out` may not overlap `in` unless the kernel's line says "in place".  No kernel needs more than 480 bytes of stack.
 //
 // Field names are those of the Python nodes (exporter/xnorc/program/nodes/), where each op is defined in numpy.
 #ifndef BNN_H
@@ -131,9 +131,9 @@ typedef struct {
     uint8_t out_kind; // BIT, I16, I32
 } bnn_bconv2d_lookup_t;
 
-// scratch, in words, with in_words = BNN_WORDS(in_ch): chunk * (128 * in_words + 2) for tables,
-// (in_rows * w + 1) * (4 * in_words + 1) for indices, (out_w * kw + strip * kh + 1) / 2 for places, and
-// strip * out_w * planes for counters unless chunk is all kh * kw taps.
+// scratch, in words, with in_words = BNN_WORDS(in_ch): 81 for the pixel at work,
+// chunk * (128 * in_words + 2) for tables, (in_rows * w + 1) * (4 * in_words + 1) for indices,
+// (out_w * kw + strip * kh + 1) / 2 for places, and strip * out_w * planes for counters unless chunk is all taps.
 void bnn_bconv2d_lookup(const bnn_bconv2d_lookup_t *node, const uint32_t *in, void *out, void *scratch);
 
 // ---- bmaxpool2d: OR of the window's bits, AND in flipped channels; taps outside the image are skipped ---------------

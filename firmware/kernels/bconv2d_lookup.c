@@ -103,12 +103,12 @@ static uint32_t build_block(const uint32_t *weights, uint32_t z, uint32_t *table
     return z;
 }
 
-// Tables of one tap, then the two parity words.  Inputs beyond in_ch have weight bits 0 like their activations.
-static void build_table(const uint32_t *weights, uint32_t in_ch, uint32_t *table) {
+// Tables of one tap, then the two parity words.  Inputs beyond in_ch have weight bits 0 like their activations;
+// `padded` has room for 32 words.
+static void build_table(const uint32_t *weights, uint32_t in_ch, uint32_t *table, uint32_t *padded) {
     uint32_t z = 0;
     for (; in_ch >= 32; in_ch -= 32, weights += 32, table += BLOCK) z = build_block(weights, z, table);
     if (in_ch > 0) {
-        uint32_t padded[32];
         for (uint32_t i = 0; i < 32; i++) padded[i] = i < in_ch ? weights[i] : 0u;
         z = build_block(padded, z, table);
         table += BLOCK;
@@ -193,10 +193,10 @@ TIGHT static void count_tap(counter_t *count, const uint32_t *table, const uint3
     push(count, 0, look(table, s));
 }
 
-// The 32 lanes of the counters as numbers.  A nibble of a plane is spread over four bytes by one product (its bits
-// land 7 apart, without carries), and eight planes make four bytes of four counts.
-static void unslice(const uint32_t *plane, uint32_t planes, uint32_t *lanes) {
-    for (uint32_t shift = 0; shift < 32; shift += 4, lanes += 4) {
+// The 32 dots of the counters: base - 2 * count.  A nibble of a plane is spread over four bytes by one product (its
+// bits land 7 apart, without carries), and eight planes make four bytes of four counts.
+static void unslice(const uint32_t *plane, uint32_t planes, int32_t base, int32_t *dots) {
+    for (uint32_t shift = 0; shift < 32; shift += 4, dots += 4) {
         uint32_t counts[4] = {0, 0, 0, 0};
         for (uint32_t top = planes; top > 0;) {
             const uint32_t bottom = (top - 1u) & ~7u;
@@ -204,30 +204,14 @@ static void unslice(const uint32_t *plane, uint32_t planes, uint32_t *lanes) {
             while (top > bottom) bytes = 2u * bytes + ((plane[--top] >> shift & 15u) * 0x00204081u & 0x01010101u);
             for (uint32_t i = 0; i < 4; i++) counts[i] = counts[i] << 8 | (bytes >> 8u * i & 255u);
         }
-        for (uint32_t i = 0; i < 4; i++) lanes[i] = counts[i];
+        for (uint32_t i = 0; i < 4; i++) dots[i] = base - 2 * (int32_t)counts[i];
     }
 }
 
-// The output of group g at (y, x) from its finished planes.
-static void finish(const bnn_bconv2d_lookup_t *node, const uint32_t *plane, uint32_t g, uint32_t y, uint32_t x,
-                   void *out) {
-    if (node->base == NULL) {
-        const size_t word = ((size_t)y * node->out_w + x) * BNN_WORDS(node->out_ch) + g;
-        ((uint32_t *)out)[word] = ~plane[node->planes - 1] ^ node->flip[g];
-        return;
-    }
-    const bnn_sink_t sink = {&node->thresholds, out, node->out_w, node->out_ch, node->out_kind};
-    const int32_t base = node->base[(size_t)node->rows[y] * node->n_cols + node->cols[x]];
-    uint32_t lanes[32];
-    int32_t dots[32];
-    unslice(plane, node->planes, lanes);
-    for (uint32_t i = 0; i < 32; i++) dots[i] = base - 2 * (int32_t)lanes[i];
-    const uint32_t left = node->out_ch - 32u * g;
-    bnn_emit(&sink, y, x, 32u * g, left < 32u ? left : 32u, dots);
-}
-
-// What one call works with; all of it lies in the scratch.
+// What one call works with; all of it lies in the scratch, because a stack is small and not planned.
 typedef struct {
+    counter_t *count;  // of the pixel being done
+    uint32_t *numbers; // (32) the pixel's dots; before, weights of a block that in_ch does not fill
     uint32_t *tables;  // (chunk, BNN_WORDS(in_ch) * BLOCK + 2)
     uint32_t *indices; // (in_rows * w + 1, index words of a pixel); the last pixel is a tap outside the image
     uint32_t *saved;   // (strip * out_w, planes) counters between chunks
@@ -240,7 +224,9 @@ typedef struct {
 static work_t divide(const bnn_bconv2d_lookup_t *node, void *scratch) {
     work_t work = {.words = BNN_WORDS(node->in_ch)};
     work.each = 4u * work.words + 1u;
-    work.tables = scratch;
+    work.count = scratch;
+    work.numbers = (uint32_t *)(void *)(work.count + 1);
+    work.tables = work.numbers + 32;
     work.indices = work.tables + node->chunk * (work.words * BLOCK + 2u);
     work.col = (int16_t *)(void *)(work.indices + ((size_t)node->in_rows * node->w + 1u) * work.each);
     work.row = work.col + (size_t)node->out_w * node->window.kw;
@@ -275,6 +261,23 @@ static void prepare_strip(const bnn_bconv2d_lookup_t *node, const work_t *work, 
     }
 }
 
+// The output of group g at (y, x) from its finished planes.
+static void finish(const bnn_bconv2d_lookup_t *node, const work_t *work, uint32_t g, uint32_t y, uint32_t x,
+                   void *out) {
+    const uint32_t *plane = work->count->plane;
+    if (node->base == NULL) {
+        const size_t word = ((size_t)y * node->out_w + x) * BNN_WORDS(node->out_ch) + g;
+        ((uint32_t *)out)[word] = ~plane[node->planes - 1] ^ node->flip[g];
+        return;
+    }
+    const bnn_sink_t sink = {&node->thresholds, out, node->out_w, node->out_ch, node->out_kind};
+    const int32_t base = node->base[(size_t)node->rows[y] * node->n_cols + node->cols[x]];
+    const uint32_t left = node->out_ch - 32u * g;
+    int32_t *dots = (int32_t *)work->numbers;
+    unslice(plane, node->planes, base, dots);
+    bnn_emit(&sink, y, x, 32u * g, left < 32u ? left : 32u, dots);
+}
+
 // Adds taps first..last - 1 of group g to every counter of the strip; the last chunk gives the output.
 static void run_chunk(const bnn_bconv2d_lookup_t *node, const work_t *work, uint32_t g, uint32_t first, uint32_t last,
                       uint32_t y0, uint32_t y1, void *out) {
@@ -285,27 +288,27 @@ static void run_chunk(const bnn_bconv2d_lookup_t *node, const work_t *work, uint
     for (uint32_t y = y0; y < y1; y++) {
         const size_t row_class = (size_t)node->rows[y] * node->n_cols;
         for (uint32_t x = 0; x < node->out_w; x++, saved += node->planes) {
-            counter_t count;
+            counter_t *count = work->count;
             const uint32_t *start = saved;
             if (first == 0) {
                 start = node->bias + ((row_class + node->cols[x]) * BNN_WORDS(node->out_ch) + g) * node->planes;
             }
-            for (uint32_t b = 0; b < node->planes; b++) count.plane[b] = start[b];
-            count.waiting = 0;
+            for (uint32_t b = 0; b < node->planes; b++) count->plane[b] = start[b];
+            count->waiting = 0;
             uint32_t ky = first / kw, kx = first % kw;
             const uint32_t *table = work->tables;
             for (uint32_t tap = first; tap < last; tap++, table += table_words) {
                 const int32_t row = work->row[(y - y0) * node->window.kh + ky], col = work->col[x * kw + kx];
                 const int inside = row >= 0 && col >= 0;
                 const size_t pixel = (size_t)(uint32_t)row * node->w + (uint32_t)col;
-                count_tap(&count, table, inside ? work->indices + pixel * work->each : outside, work->words);
+                count_tap(count, table, inside ? work->indices + pixel * work->each : outside, work->words);
                 if (++kx == kw) kx = 0, ky++;
             }
-            settle(&count, node->planes);
+            settle(count, node->planes);
             if (last == taps) {
-                finish(node, count.plane, g, y, x, out);
+                finish(node, work, g, y, x, out);
             } else {
-                for (uint32_t b = 0; b < node->planes; b++) saved[b] = count.plane[b];
+                for (uint32_t b = 0; b < node->planes; b++) saved[b] = count->plane[b];
             }
         }
     }
@@ -331,7 +334,7 @@ void bnn_bconv2d_lookup(const bnn_bconv2d_lookup_t *node, const uint32_t *in, vo
                 const uint32_t last = first + node->chunk < taps ? first + node->chunk : taps;
                 for (uint32_t tap = first; tap < last; tap++) {
                     build_table(node->weights + ((size_t)g * taps + tap) * node->in_ch, node->in_ch,
-                                work.tables + (tap - first) * (work.words * BLOCK + 2u));
+                                work.tables + (tap - first) * (work.words * BLOCK + 2u), work.numbers);
                 }
                 run_chunk(node, &work, g, first, last, y0, y1, out);
             }

@@ -22,6 +22,7 @@ from xnorc.program.nodes.bconv2d import BConv2d
 from xnorc.program.window import SKIP
 
 LEVELS = 24  # planes that the kernel has room for
+_PIXEL = 2 * LEVELS + 1 + 32  # words of the pixel at work: planes, what waits at each, a bit set, 32 dots
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def _cuts(node: BConv2d, source: Tensor) -> Iterator[Shape]:
                 strip=strip,
                 chunk=chunk,
                 in_rows=in_rows,
-                scratch=4 * (tables + indices + places + saved),
+                scratch=4 * (_PIXEL + tables + indices + places + saved),
                 instructions=build + index + count + finish,
             )
 
