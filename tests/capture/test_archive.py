@@ -300,3 +300,14 @@ def test_a_checkpoint_of_another_model_is_one_line(tmp_path: Path, state: object
     torch.save(state, tmp_path / "a.pth")
     with pytest.raises(CaptureError, match=said):
         load_state(nn.Linear(1, 1), tmp_path / "a.pth", [])
+
+
+def test_dynamic_shapes_are_refused(tmp_path: Path) -> None:
+    class Any(nn.Module):
+        def forward(self, x):
+            return x.mean((2, 3))
+
+    batch = torch.export.Dim("batch", min=2, max=64)
+    path = tmp_path / "dynamic.pt2"
+    torch.export.save(torch.export.export(Any(), (torch.zeros(4, 3, 2, 2),), dynamic_shapes=({0: batch},)), path)
+    assert "symbolic shapes" in refused(path, tmp_path / "ran")
