@@ -277,7 +277,7 @@ def threshold(f: Fields, rng: Rng) -> Built:
 
 
 def gather(f: Fields, rng: Rng) -> Built:
-    """`sources` inputs of in_ch, in_ch + 1, .. channels; every route random, some constant 0; `crop` rows and columns."""
+    """`sources` inputs of in_ch, in_ch + 1, .. channels; random routes, some constant 0; `crop` rows and columns."""
     sh, sw = _pair(f.get("step", 1))
     top, left, bottom, right = (int(v) for v in str(f.get("crop", "0,0,0,0")).split(","))
     height, width = f["h"] - top - bottom, f["w"] - left - right
