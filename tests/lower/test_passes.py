@@ -19,7 +19,12 @@ from xnorc.lower.passes.merge_equal import merge_equal
 class Residual(nn.Module):
     def __init__(self):
         super().__init__()
-        self.a, self.n, self.b, self.m = Conv(1, 6, 3, padding=1), nn.BatchNorm2d(6), Conv(6, 6, 3, padding=1), nn.BatchNorm2d(6)
+        self.a, self.n, self.b, self.m = (
+            Conv(1, 6, 3, padding=1),
+            nn.BatchNorm2d(6),
+            Conv(6, 6, 3, padding=1),
+            nn.BatchNorm2d(6),
+        )
         self.p, self.head = nn.PReLU(6), Linear(6 * 64, 5)
 
     def forward(self, x):

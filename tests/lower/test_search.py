@@ -21,7 +21,10 @@ def chain(flips: list[list[int]], first: list[int]):
 
     def codes(d: np.ndarray) -> np.ndarray:
         d = np.broadcast_to(d, (len(d), len(first)))
-        columns = [sum(((d[:, s] >= t) * 1 for t in f), np.full(len(d), b)) % 2 for s, (f, b) in enumerate(zip(flips, first, strict=True))]
+        columns = [
+            sum(((d[:, s] >= t) * 1 for t in f), np.full(len(d), b)) % 2
+            for s, (f, b) in enumerate(zip(flips, first, strict=True))
+        ]
         return np.stack(columns, 1)
 
     return codes
@@ -33,7 +36,10 @@ def brute(codes, low: np.ndarray, high: np.ndarray, site: int) -> list[int]:
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.tuples(steps, st.integers(0, 1), st.integers(-70, 0), st.integers(1, 70)), min_size=1, max_size=5), st.integers(2, 40))
+@given(
+    st.lists(st.tuples(steps, st.integers(0, 1), st.integers(-70, 0), st.integers(1, 70)), min_size=1, max_size=5),
+    st.integers(2, 40),
+)
 def test_every_flip_is_found_wherever_chunks_end(sites, rows):
     flips, first, low, high = ([s[i] for s in sites] for i in range(4))
     codes, low, high = chain(flips, first), np.array(low), np.array(high)
@@ -97,7 +103,11 @@ def test_only_reachable_ties_are_reported():
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.tuples(st.lists(st.integers(-19, 20), max_size=2, unique=True), st.integers(0, 1)), min_size=1, max_size=6))
+@given(
+    st.lists(
+        st.tuples(st.lists(st.integers(-19, 20), max_size=2, unique=True), st.integers(0, 1)), min_size=1, max_size=6
+    )
+)
 def test_intervals_say_what_the_flips_say(sites):
     flips, first = [sorted(s[0]) for s in sites], [s[1] for s in sites]
     codes = chain(flips, first)

@@ -80,7 +80,12 @@ def test_pads_of_every_kind(pad):
     class Padded(nn.Module):
         def __init__(self):
             super().__init__()
-            self.a, self.n, self.b, self.m = Conv(1, 6, 3, padding=1, bias=False), nn.BatchNorm2d(6), Conv(6, 5, 3, bias=False), nn.BatchNorm2d(5)
+            self.a, self.n, self.b, self.m = (
+                Conv(1, 6, 3, padding=1, bias=False),
+                nn.BatchNorm2d(6),
+                Conv(6, 5, 3, bias=False),
+                nn.BatchNorm2d(5),
+            )
             self.c = Linear(320, 4, bias=False)
 
         def forward(self, x):
@@ -120,7 +125,11 @@ def test_a_reachable_sign_of_zero_is_refused_with_integer_and_channel_and_a_tie_
     class Signs(nn.Module):
         def __init__(self):
             super().__init__()
-            self.a, self.b, self.c = Conv(1, 4, 3, padding=1, bias=False), Conv(4, 4, 1, bias=False), Linear(256, 3, bias=False)
+            self.a, self.b, self.c = (
+                Conv(1, 4, 3, padding=1, bias=False),
+                Conv(4, 4, 1, bias=False),
+                Linear(256, 3, bias=False),
+            )
 
         def forward(self, x):
             return self.c(torch.sign(self.b(pm1(self.a(x) - 0.31))).flatten(1))
@@ -135,14 +144,21 @@ def test_a_reachable_sign_of_zero_is_refused_with_integer_and_channel_and_a_tie_
         dots = lowered(model, SHAPE, tie=tie)
         assert dots.program.dump() == made.program.dump()
         assert trace["b_bits"].shape == (1, 8, 8, 4)
-    assert (lowered(model, SHAPE, tie=1).program.trace(x)["b_bits"] >= lowered(model, SHAPE, tie=-1).program.trace(x)["b_bits"]).all()
+    assert (
+        lowered(model, SHAPE, tie=1).program.trace(x)["b_bits"]
+        >= lowered(model, SHAPE, tie=-1).program.trace(x)["b_bits"]
+    ).all()
 
 
 def test_an_odd_number_of_taps_cannot_tie():
     class Signs(nn.Module):
         def __init__(self):
             super().__init__()
-            self.a, self.b, self.c = Conv(1, 3, 3, padding=1, bias=False), Conv(3, 4, 1, bias=False), Linear(256, 3, bias=False)
+            self.a, self.b, self.c = (
+                Conv(1, 3, 3, padding=1, bias=False),
+                Conv(3, 4, 1, bias=False),
+                Linear(256, 3, bias=False),
+            )
 
         def forward(self, x):
             return self.c(torch.sign(self.b(pm1(self.a(x) - 0.31))).flatten(1))
@@ -157,7 +173,17 @@ def test_a_chain_that_flips_three_times_is_refused_by_channel():
             return pm1(torch.sin(x * 0.9))
 
     with pytest.raises(LowerError, match=r"flips \d+ times .* in channel 0"):
-        lowered(net(Conv(1, 4, 3, padding=1, bias=False), nn.BatchNorm2d(4), Bits(), Conv(4, 5, 3, padding=1, bias=False), Wavy(), *TAIL), SHAPE)
+        lowered(
+            net(
+                Conv(1, 4, 3, padding=1, bias=False),
+                nn.BatchNorm2d(4),
+                Bits(),
+                Conv(4, 5, 3, padding=1, bias=False),
+                Wavy(),
+                *TAIL,
+            ),
+            SHAPE,
+        )
 
 
 def test_a_network_that_ignores_its_image_is_refused():

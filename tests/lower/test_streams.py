@@ -29,7 +29,10 @@ class Block(nn.Module):
 class RPReLU(nn.Module):
     def __init__(self, ch: int):
         super().__init__()
-        self.a, self.b = nn.Parameter(torch.linspace(-0.3, 0.4, ch).view(1, ch, 1, 1)), nn.Parameter(torch.linspace(0.2, -0.1, ch).view(1, ch, 1, 1))
+        self.a, self.b = (
+            nn.Parameter(torch.linspace(-0.3, 0.4, ch).view(1, ch, 1, 1)),
+            nn.Parameter(torch.linspace(0.2, -0.1, ch).view(1, ch, 1, 1)),
+        )
         self.prelu = nn.PReLU(ch)
         self.prelu.weight.data = torch.linspace(-0.2, 1.5, ch)
 
@@ -68,7 +71,11 @@ def test_a_residual_of_whole_numbers_is_exact_and_needs_no_calibration():
     class Whole(nn.Module):
         def __init__(self):
             super().__init__()
-            self.a, self.n, self.b = Conv(2, 6, 3, padding=1, bias=False), nn.BatchNorm2d(6), Conv(6, 6, 3, padding=1, bias=False)
+            self.a, self.n, self.b = (
+                Conv(2, 6, 3, padding=1, bias=False),
+                nn.BatchNorm2d(6),
+                Conv(6, 6, 3, padding=1, bias=False),
+            )
             self.m, self.c = nn.BatchNorm2d(6), Conv(6, 5, 8, bias=False)
 
         def forward(self, x):
@@ -82,7 +89,9 @@ def test_a_residual_of_whole_numbers_is_exact_and_needs_no_calibration():
 
 
 def test_a_stream_without_calibration_is_refused_with_the_source_line():
-    net = nn.Sequential(Conv(2, 6, 3, padding=1), nn.BatchNorm2d(6), Block(6, nn.Identity()), Bits(), nn.Flatten(), Linear(384, 3))
+    net = nn.Sequential(
+        Conv(2, 6, 3, padding=1), nn.BatchNorm2d(6), Block(6, nn.Identity()), Bits(), nn.Flatten(), Linear(384, 3)
+    )
     with pytest.raises(LowerError, match=r"test_streams.py:\d+.*calibration"):
         lowered(lively(net), SHAPE)
 
@@ -91,7 +100,12 @@ def test_shortcuts_with_fewer_channels_are_padded_and_subsampled():
     class OptionA(nn.Module):
         def __init__(self):
             super().__init__()
-            self.a, self.n, self.b, self.m = Conv(2, 6, 3, padding=1), nn.BatchNorm2d(6), Conv(6, 10, 3, 2, 1), nn.BatchNorm2d(10)
+            self.a, self.n, self.b, self.m = (
+                Conv(2, 6, 3, padding=1),
+                nn.BatchNorm2d(6),
+                Conv(6, 10, 3, 2, 1),
+                nn.BatchNorm2d(10),
+            )
             self.c = Linear(160, 4)
 
         def forward(self, x):
@@ -107,6 +121,13 @@ def test_shortcuts_with_fewer_channels_are_padded_and_subsampled():
 
 
 def test_what_is_no_piecewise_line_is_refused():
-    net = nn.Sequential(nn.Conv2d(2, 6, 3, padding=1), Block(6, nn.Tanh()), Block(6, nn.Identity()), Bits(), nn.Flatten(), Linear(384, 3))
+    net = nn.Sequential(
+        nn.Conv2d(2, 6, 3, padding=1),
+        Block(6, nn.Tanh()),
+        Block(6, nn.Identity()),
+        Bits(),
+        nn.Flatten(),
+        Linear(384, 3),
+    )
     with pytest.raises(LowerError, match="neither affine, nor a clip, nor a PReLU"):
         lowered(lively(net), SHAPE, calibration=images(SHAPE, 20))

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """From the captured float graph to the integer program.
 
-`lower` walks the graph from the logits back to the image.  Dots become integer convolutions, binarize points become thresholds
-searched with the model's own operations, and PASSES then tidy the program; each pass changes no bit, and the program is verified after each.
+`lower` walks the graph from the logits back to the image.  Dots become integer convolutions, binarize points
+become thresholds searched with the model's own operations, and PASSES then tidy the program; each pass changes no
+bit, and the program is verified after each.
 """
 
 from __future__ import annotations
@@ -11,20 +12,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-from torch import fx
-
 from xnorc.capture import Captured
 from xnorc.lower.inputs import input_tensor
 from xnorc.lower.logits import lower_logits
 from xnorc.lower.ops import DOTS, is_call
+from xnorc.lower.options import Options
 from xnorc.lower.passes.drop_unread import drop_unread
 from xnorc.lower.passes.fuse_thresholds import fuse_thresholds
 from xnorc.lower.passes.merge_equal import merge_equal
 from xnorc.lower.points import lower_point
 from xnorc.lower.source import Source
 from xnorc.lower.sources import lower_source
-from xnorc.lower.options import Options
 from xnorc.lower.state import Bits, Lowering
 from xnorc.program import Program
 
@@ -57,7 +55,8 @@ def lower(captured: Captured, options: Options, name: str) -> Lowered:
     """Lower a captured network.
 
     Raises:
-        LowerError: an operation has no integer form; it names the source line, what was found and what would be accepted.
+        LowerError: an operation has no integer form; it names the source line, what was found and what would be
+            accepted.
     """
     lowering = Lowering(captured, options, lower_source, lower_point, input_tensor(captured.example))
     for node in captured.graph.graph.nodes:  # in order, so that the recursion below stays shallow

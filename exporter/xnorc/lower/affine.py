@@ -28,8 +28,8 @@ def emit_affine(
 ) -> Tensor:
     """Emit q' = round((slope * q + offset) / unit), clamped to `limits`.
 
-    mul has up to 31 bits and the shift is the greatest that keeps it so and the 64-bit sum within 62 bits: the error against
-    the real formula is the rounding of q' itself and below 2^-14 of a unit besides.
+    mul has up to 31 bits and the shift is the greatest that keeps it so and the 64-bit sum within 62 bits: the
+    error against the real formula is the rounding of q' itself and below 2^-14 of a unit besides.
 
     Args:
         tensor: what is read; place: int64 (elements,), index of each element in it; slope, offset: float64 (elements,).
@@ -56,10 +56,18 @@ def emit_affine(
     output = lowering.tensor(wanted, tensor.shape, kind, unit)
     return lowering.emit(
         Affine(
-            name=lowering.layer(node), inputs=(tensor.name,), output=output, mul=mul_table, add=add_table, shift=shift,
-            low=limits[0], high=limits[1], rows=classes[0], cols=classes[1],
+            name=lowering.layer(node),
+            inputs=(tensor.name,),
+            output=output,
+            mul=mul_table,
+            add=add_table,
+            shift=shift,
+            low=limits[0],
+            high=limits[1],
+            rows=classes[0],
+            cols=classes[1],
         )
-    )  # fmt: skip
+    )
 
 
 def _classes(mul: np.ndarray, add: np.ndarray) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray, np.ndarray]:

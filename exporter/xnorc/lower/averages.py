@@ -22,8 +22,12 @@ from xnorc.program import Kind, Window
 from xnorc.program.nodes.sumpool2d import SumPool2d
 
 AVERAGES = {
-    aten.avg_pool2d.default, aten.adaptive_avg_pool2d.default, aten.mean.dim, aten.mean.default, aten.sum.dim_IntList,
-}  # fmt: skip
+    aten.avg_pool2d.default,
+    aten.adaptive_avg_pool2d.default,
+    aten.mean.dim,
+    aten.mean.default,
+    aten.sum.dim_IntList,
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,18 +61,29 @@ def lower_average(lowering: Lowering, node: fx.Node) -> Source:
     shift = per_channel_offset[channel, 0] * pooling.factor * pooling.count
     taps = pooling.window.kh * pooling.window.kw
     low, high = min(0, int(source.low.min())) * taps, max(0, int(source.high.max())) * taps
-    whole = bool((per_channel_slope == np.rint(per_channel_slope)).all() and (per_channel_offset == np.rint(per_channel_offset)).all())
+    whole = bool(
+        (per_channel_slope == np.rint(per_channel_slope)).all()
+        and (per_channel_offset == np.rint(per_channel_offset)).all()
+    )
     reach = float(np.abs(scale).max() * max(-low, high) + np.abs(shift).max())
     noise = 0.0 if whole and source.exact and not source.noise.any() else reach * 2**-21
     size = len(scale)
     return Source(
-        node=node, tensor=output, at=canonical((1, ch, *out_shape[:2])), scale=scale, offset=shift, low=np.full(size, low),
-        high=np.full(size, high), noise=np.full(size, noise), exact=source.exact,
-    )  # fmt: skip
+        node=node,
+        tensor=output,
+        at=canonical((1, ch, *out_shape[:2])),
+        scale=scale,
+        offset=shift,
+        low=np.full(size, low),
+        high=np.full(size, high),
+        noise=np.full(size, noise),
+        exact=source.exact,
+    )
 
 
 def _affine_ahead(lowering: Lowering, before: fx.Node) -> tuple[Source, np.ndarray, np.ndarray, np.ndarray]:
-    """(source, slope, offset, index in its tensor) for every element that is pooled, over an affine chain; else a stream."""
+    """(source, slope, offset, index in its tensor) for every element that is pooled, over an affine chain; else a
+    stream."""
     stops = lowering.known[before]
     elements = np.arange(int(np.prod(shape_of(before))))
     if len(stops) == 1:
@@ -111,7 +126,7 @@ def _pooling(lowering: Lowering, node: fx.Node, before: fx.Node) -> Pooling:
     if is_call(node, {aten.adaptive_avg_pool2d.default}):
         return _adaptive(lowering, node, shape)
     dims = node.args[1] if len(node.args) > 1 and node.args[1] is not None else list(range(1, len(shape)))
-    reduced = sorted(int(d) % len(shape) for d in ([dims] if isinstance(dims, int) else dims))  # type: ignore[union-attr]
+    reduced = sorted(int(d) % len(shape) for d in ([dims] if isinstance(dims, int) else dims))  # type: ignore[union-attr, arg-type]
     if len(shape) == 4 and reduced in ([2], [3]):
         return _strips(shape, reduced[0], short_name(node))
     if reduced not in ([2, 3], [2]) or (len(shape) == 4 and reduced != [2, 3]) or len(shape) not in (3, 4):
@@ -140,9 +155,9 @@ def _counted(window: Window, shape: tuple[int, ...], share: np.ndarray) -> Pooli
 def _adaptive(lowering: Lowering, node: fx.Node, shape: tuple[int, ...]) -> Pooling:
     out_h, out_w = shape_of(node)[-2:]
     if shape[2] % out_h or shape[3] % out_w:
-        raise lowering.refuse(node, f"adaptive pooling from {shape[2:]} to {(out_h, out_w)}", "sizes that divide the map")
+        raise lowering.refuse(
+            node, f"adaptive pooling from {shape[2:]} to {(out_h, out_w)}", "sizes that divide the map"
+        )
     kh, kw = shape[2] // out_h, shape[3] // out_w
     window = Window(kh=kh, kw=kw, stride_h=kh, stride_w=kw)
     return _counted(window, shape, np.ones(shape[1] * out_h * out_w))
-
-

@@ -10,6 +10,7 @@ import numpy as np
 from torch import fx
 
 from xnorc.lower.chain import Chain
+from xnorc.lower.confirm import Part, confirm
 from xnorc.lower.intervals import intervals
 from xnorc.lower.monotone import is_monotone
 from xnorc.lower.ops import shape_of
@@ -28,7 +29,8 @@ class Question:
     Attributes:
         node: the binarize point.
         source: the integers that are compared.
-        codes: q int64 (K, S), shift -> int8 (K, S) of 0, 1, TIE; `shift` displaces the sum by that many times its noise.
+        codes: q int64 (K, S), shift -> int8 (K, S) of 0, 1, TIE; `shift` displaces the sum by that many times its
+            noise.
         entry_at: for each site, a flat element of the source's node.
         monotone: proved to flip at most once.
         of_site: for each element, its site.
@@ -56,7 +58,7 @@ def lower_threshold(
     whole = Chain(lowering, node, np.arange(int(np.prod(shape_of(node)))), list(stops))
     if (whole.entry < 0).any():
         raise lowering.refuse(node, "a binarized map with constant elements", "pad after the binarizer, not before it")
-    made = []
+    made, parts = [], []
     for index, stop in enumerate(stops):
         elements = np.flatnonzero(whole.entry == index)
         source = lowering.source(stop)
@@ -65,6 +67,15 @@ def lower_threshold(
         if thresholds is None:
             raise lowering.refuse(node, "one sum is compared with two different thresholds", "one bit of each sum")
         made.append((emit_threshold(lowering, lowering.layer(stop), source.tensor, thresholds), elements, place))
+        parts.append(Part(source, thresholds))
+
+    def bits_at(maps: list[np.ndarray]) -> np.ndarray:
+        out = np.zeros(len(whole.entry), np.uint8)
+        for (_, elements, place), bits in zip(made, maps, strict=True):
+            out[elements] = bits.reshape(-1)[place]
+        return out
+
+    confirm(lowering, node, parts, bit_of_row, bits_at)
     return made
 
 
@@ -81,9 +92,14 @@ def _question(
         return reader(small(source.real(q, small.entry_at, shift)), elements[sites])
 
     return Question(
-        node=node, source=source, codes=codes, entry_at=small.entry_at, monotone=is_monotone(small), of_site=of_site,
+        node=node,
+        source=source,
+        codes=codes,
+        entry_at=small.entry_at,
+        monotone=is_monotone(small),
+        of_site=of_site,
         place=source.at[chain.entry_at],
-    )  # fmt: skip
+    )
 
 
 def emit_threshold(lowering: Lowering, layer: str, tensor: Tensor, thresholds: Thresholds) -> Tensor:
@@ -100,9 +116,12 @@ def answer(lowering: Lowering, question: Question) -> Thresholds | None:
     """
     source, node, entry_at = question.source, question.node, question.entry_at
     flips = search(
-        lambda q: question.codes(q, 0.0), source.low[entry_at], source.high[entry_at], question.monotone,
+        lambda q: question.codes(q, 0.0),
+        source.low[entry_at],
+        source.high[entry_at],
+        question.monotone,
         lambda q: source.reachable(q, entry_at),
-    )  # fmt: skip
+    )
     h, w, ch = source.tensor.shape
     channel = source.at[entry_at] % ch
     _refuse_ties(lowering, node, source, flips, channel)
@@ -111,7 +130,9 @@ def answer(lowering: Lowering, question: Question) -> Thresholds | None:
         found = intervals(flips, channel, ch)
     except ValueError as error:
         raise lowering.refuse(
-            node, f"channels {error.args[0][:8]} flip up and down at one place, down and up at another", "one kind a channel"
+            node,
+            f"channels {error.args[0][:8]} flip up and down at one place, down and up at another",
+            "one kind a channel",
         ) from error
     maps = [_spread(t, question, (h, w, ch)) for t in (found.thr, found.thr2) if t is not None]
     if any(m is None for m in maps):
@@ -136,11 +157,15 @@ def _refuse_ties(lowering: Lowering, node: fx.Node, source: Source, flips: Flips
         site, q = flips.ties[0]
         table = lowering.values[node]
         if len(table.codes) > 3:
-            raise lowering.refuse(node, f"{len(table.codes)} different values enter a binary operation", "two values: one bit")
+            raise lowering.refuse(
+                node, f"{len(table.codes)} different values enter a binary operation", "two values: one bit"
+            )
         raise lowering.refuse(
-            node, f"sign(0) is reached: the integer {q} in channel {channel[site]} of {source.tensor.name} gives exactly 0, "
-            "and torch.sign(0) is neither +1 nor -1", "torch.where(x >= 0, 1., -1.), or a tie rule (tie=1 or tie=-1)",
-        )  # fmt: skip
+            node,
+            f"sign(0) is reached: the integer {q} in channel {channel[site]} of {source.tensor.name} gives exactly 0, "
+            "and torch.sign(0) is neither +1 nor -1",
+            "torch.where(x >= 0, 1., -1.), or a tie rule (tie=1 or tie=-1)",
+        )
 
 
 def _refuse_flips(lowering: Lowering, node: fx.Node, flips: Flips, channel: np.ndarray) -> None:
@@ -148,9 +173,10 @@ def _refuse_flips(lowering: Lowering, node: fx.Node, flips: Flips, channel: np.n
     if len(many):
         shown = ", ".join(map(str, many[:8])) + (", ..." if len(many) > 8 else "")
         raise lowering.refuse(
-            node, f"the bit flips {int(flips.count.max())} times as the sum grows, in channel {shown}",
+            node,
+            f"the bit flips {int(flips.count.max())} times as the sum grows, in channel {shown}",
             "chains that flip at most twice",
-        )  # fmt: skip
+        )
 
 
 def _spread(per_site: np.ndarray, question: Question, shape: tuple[int, int, int]) -> np.ndarray | None:
@@ -166,7 +192,8 @@ def _spread(per_site: np.ndarray, question: Question, shape: tuple[int, int, int
 
 
 def fill_unread(flat: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Give places nobody reads the thresholds of the row or column before them, so that they make no class of their own."""
+    """Give places nobody reads the thresholds of the row or column before them, so that they make no class of
+    their own."""
     flat, known = flat.copy(), known.copy()
     for axis in (0, 1):
         values, have = np.moveaxis(flat, axis, 0), np.moveaxis(known, axis, 0)
@@ -206,6 +233,8 @@ def _row(lowering: Lowering, question: Question, flips: Flips) -> dict[str, obje
         "constant": int((flips.count == 0).sum()),
         "two_flips": int((flips.count == 2).sum()),
         "noise": float(source.noise.max(initial=0.0)),
-        "undecided": _undecided(question, flips),
+        "undecided": _undecided(question, flips)
+        if source.exact
+        else None,  # beside rounded weights, noise is no question
         "exact": source.exact,
     }

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """A real-valued chain cut into blocks that integer nodes know: affine, clamp, PReLU.
 
-The chain is cut at every node through which all of it passes.  Each block is asked at many values, in float64, and told by its answers:
-the same whether a PReLU is one operation, a `where`, or two ReLUs and a subtraction.
+The chain is cut at every node through which all of it passes.  Each block is asked at many values, in float64, and
+told by its answers: the same whether a PReLU is one operation, a `where`, or two ReLUs and a subtraction.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -69,7 +70,7 @@ def blocks(lowering: Lowering, chain: Chain, stop: fx.Node) -> list[Block]:
         return [_two_values(lowering, chain, stop)]
     cuts = cut(chain, stop)
     at, places = chain._at, []
-    for upper, lower in reversed(list(zip(cuts, cuts[1:], strict=False))):
+    for upper, lower in reversed(list(pairwise(cuts))):
         part = Chain(lowering, lower, at, [upper])
         places.append((upper, lower, part))
         at = part.entry_at
@@ -79,7 +80,14 @@ def blocks(lowering: Lowering, chain: Chain, stop: fx.Node) -> list[Block]:
             continue
         block = _told(lowering, upper, lower, part)
         if found and found[-1].kind == block.kind == "affine":
-            block = Block("affine", lower, found[-1].start, found[-1].slope * block.slope, found[-1].offset * block.slope + block.offset, block.negative)
+            block = Block(
+                "affine",
+                lower,
+                found[-1].start,
+                found[-1].slope * block.slope,
+                found[-1].offset * block.slope + block.offset,
+                block.negative,
+            )
             found.pop()
         found.append(block)
     return found
@@ -112,15 +120,20 @@ def _told(lowering: Lowering, upper: fx.Node, lower: fx.Node, part: Chain) -> Bl
     low, high = float(v.min()), float(v.max())
     if np.abs(v - np.clip(u, low, high)).max() <= tolerance:
         return Block(
-            "clamp", lower, upper, nothing[of_site], nothing[of_site], nothing[of_site],
-            low if low > u[0, 0] else -np.inf, high if high < u[-1, 0] else np.inf,
-        )  # fmt: skip
+            "clamp",
+            lower,
+            upper,
+            nothing[of_site],
+            nothing[of_site],
+            nothing[of_site],
+            low if low > u[0, 0] else -np.inf,
+            high if high < u[-1, 0] else np.inf,
+        )
     right, left = v[-1] / u[-1], v[0] / u[0]
     if np.abs(v - np.where(u >= 0, right * u, left * u)).max() <= tolerance:
         return Block("prelu", lower, upper, right[of_site], nothing[of_site], left[of_site])
     raise lowering.refuse(
-        lower, "a real-valued path goes through what is neither affine, nor a clip, nor a PReLU",
+        lower,
+        "a real-valued path goes through what is neither affine, nor a clip, nor a PReLU",
         "scale, shift, batch norm, ReLU, clip, PReLU",
-    )  # fmt: skip
-
-
+    )

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """A chain of the model's own operations, run at single elements instead of whole maps.
 
-Between a sum and the bit made of it lie elementwise operations (scale, bias, batch norm, clip, PReLU, a dither tile) and operations
-that only move elements.  Every element of the end therefore depends on one element of the entry and on the constants met on
-its way.  `Chain` follows each wanted element back to its entry element, gathers those constants, and then runs the operations
-on arrays (K, S): K trial values of the entry at S *sites*.  Places whose constants agree share a site, so a map of 64x32x32 costs no more than its
-64 channels, and a dither tile is found without being looked for.
+Between a sum and the bit made of it lie elementwise operations (scale, bias, batch norm, clip, PReLU, a dither
+tile) and operations that only move elements.  Every element of the end therefore depends on one element of the
+entry and on the constants met on its way.  `Chain` follows each wanted element back to its entry element, gathers
+those constants, and then runs the operations on arrays (K, S): K trial values of the entry at S *sites*.  Places
+whose constants agree share a site, so a map of 64x32x32 costs no more than its 64 channels, and a dither tile is
+found without being looked for.
 
-Elementwise IEEE operations give the same bits in any layout; `lower.bits` checks that again on the model's own shapes.
+Elementwise IEEE operations give the same bits in any layout; `lower.confirm` checks it on the model's own shapes.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from xnorc.errors import LowerError
 from xnorc.lower.ops import BATCH_NORM, CASTS, aten, dtype_of, is_call, is_cat, is_elementwise, is_moving, shape_of
 from xnorc.lower.positions import FILL, broadcast_from, fill_value, is_constant_pad, joined_from, moved_from
 from xnorc.lower.state import Lowering
+
 
 @dataclass(eq=False)
 class Step:
@@ -89,9 +91,10 @@ class Chain:
         if is_elementwise(node):
             return self._elementwise(node, at, sites)
         raise LowerError(
-            self.where(node), f"{node.target} stands between a sum and the value made of it, and is not elementwise",
+            self.where(node),
+            f"{node.target} stands between a sum and the value made of it, and is not elementwise",
             "elementwise operations, batch norm, pools and moves of elements",
-        )  # fmt: skip
+        )
 
     def _enter(self, node: fx.Node, at: np.ndarray, sites: np.ndarray) -> Step:
         stop = self.stops.index(node)
@@ -99,9 +102,10 @@ class Chain:
         same = (self.entry[sites] == stop) & (self.entry_at[sites] == at)
         if not (fresh | same).all():
             raise LowerError(
-                self.where(self.end), "an element depends on two elements of a map (or on two maps)",
+                self.where(self.end),
+                "an element depends on two elements of a map (or on two maps)",
                 "elementwise chains from one sum to one value",
-            )  # fmt: skip
+            )
         self.entry[sites], self.entry_at[sites] = stop, at
         return Step(node, sites, None)
 
@@ -145,9 +149,7 @@ class Chain:
 
         def wanted(n: fx.Node) -> fx.Node:
             if n not in slots:
-                parameter = n is not node.args[0] and (
-                    is_call(node, BATCH_NORM) or is_call(node, {aten.prelu.default})
-                )
+                parameter = n is not node.args[0] and (is_call(node, BATCH_NORM) or is_call(node, {aten.prelu.default}))
                 if parameter:
                     index = channel if int(np.prod(shape_of(n))) > 1 else np.zeros_like(at)
                 else:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`xnorc.export`: a PyTorch module in, an integer program out, and with `out` a folder that the rest of xnorc works from."""
+"""`xnorc.export`: a PyTorch module in, an integer program out, and with `out` a folder that the rest of xnorc
+works from."""
 
 from __future__ import annotations
 
@@ -36,10 +37,12 @@ def export(
     tie: int | None = None,
     name: str | None = None,
     percentile: float = 100.0,
+    weight_bits: int | None = None,
 ) -> Program:
     """Export a binary neural network.
 
-    The device gets uint8 images (h, w, ch).  The model is taken to see x / 255, as torchvision's ToTensor makes it, then
+    The device gets uint8 images (h, w, ch).  The model is taken to see x / 255, as torchvision's ToTensor makes
+    it, then
     (x - mean) / std where these are given.  What is exported is the model in eval mode.
 
     Args:
@@ -51,6 +54,8 @@ def export(
         tie: +1 or -1, the meaning of sign(0) where the network can reach it; None refuses such a network.
         name: name of the program; the class name of the module by default.
         percentile: share of calibration magnitudes, in percent, that a stream must hold without saturating.
+        weight_bits: bits of real weights (stems, shortcuts, heads), 8 or 16; None takes 16 where the layer's map
+            is small.
 
     Returns:
         the verified program.
@@ -60,7 +65,7 @@ def export(
         LowerError: an operation has no integer form.
         DataError: calibration data or the output folder do not fit.
     """
-    options = make_options(example_input, calibration, mean, std, tie, percentile)
+    options = make_options(example_input, calibration, mean, std, tie, percentile, weight_bits)
     lowered = lower_module(module, example_input, options, name)
     if out is not None:
         write(lowered, Path(out))
@@ -80,11 +85,19 @@ def identifier(name: str) -> str:
 
 
 def make_options(
-    example: torch.Tensor, calibration: np.ndarray | None, mean: Normalisation, std: Normalisation, tie: int | None, percentile: float
+    example: torch.Tensor,
+    calibration: np.ndarray | None = None,
+    mean: Normalisation = None,
+    std: Normalisation = None,
+    tie: int | None = None,
+    percentile: float = 100.0,
+    weight_bits: int | None = None,
 ) -> Options:
     """Check what the user gave."""
     if tie not in (None, 1, -1):
         raise LowerError("tie", f"{tie!r}", "1, -1 or None")
+    if weight_bits not in (None, 8, 16):
+        raise LowerError("weight_bits", f"{weight_bits!r}", "8, 16 or None")
     if not 50.0 < percentile <= 100.0:
         raise LowerError("percentile", f"{percentile}", "above 50, at most 100")
     if calibration is not None:
@@ -94,7 +107,14 @@ def make_options(
             raise DataError(
                 "calibration", f"{calibration.dtype} {calibration.shape}", f"uint8 (N, {h}, {w}, {ch}), N at least 1"
             )
-    return Options(mean=_tuple(mean), std=_tuple(std), tie=tie, calibration=calibration, percentile=percentile)
+    return Options(
+        mean=_tuple(mean),
+        std=_tuple(std),
+        tie=tie,
+        calibration=calibration,
+        percentile=percentile,
+        weight_bits=weight_bits,
+    )
 
 
 def _tuple(given: Normalisation) -> tuple[float, ...] | None:

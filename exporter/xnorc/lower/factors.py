@@ -15,8 +15,8 @@ COMPARISONS = {"ge", "gt", "le", "lt"}
 def positive_factors(captured: Captured) -> dict[fx.Node, fx.Node]:
     """Products and quotients whose only use is a comparison with 0: node -> the factor whose sign decides.
 
-    The other factor depends on the image and is proved above 0 by its range.  (A quotient that underflows to 0 would still be
-    0 in floating point; that takes factors beyond 2^100.)
+    The other factor depends on the image and is proved above 0 by its range.  (A quotient that underflows to 0
+    would still be 0 in floating point; that takes factors beyond 2^100.)
     """
     found: dict[fx.Node, fx.Node] = {}
     for node in captured.graph.graph.nodes:
@@ -49,4 +49,3 @@ def _only_signs(node: fx.Node) -> bool:
         if not (name in SIGNS or compares or (is_moving(user) and _only_signs(user))):
             return False
     return bool(node.users)
-

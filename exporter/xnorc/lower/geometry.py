@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """From the positions a dot reads to a window on a program tensor.
 
-A convolution's input may already carry pads of its own (an explicit `F.pad`, replicated or mirrored edges, a constant +-1), may
-be routed (channels shuffled, rows and columns subsampled), or may be a flattened map.  What it reads is known element by
-element; here it is recognised as one of the windows a kernel has.
+A convolution's input may already carry pads of its own (an explicit `F.pad`, replicated or mirrored edges, a
+constant +-1), may be routed (channels shuffled, rows and columns subsampled), or may be a flattened map.  What it
+reads is known element by element; here it is recognised as one of the windows a kernel has.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from torch import fx
 
-from xnorc.lower.ops import aten, argument, is_call, shape_of
 from xnorc.lower.operand import Operand
+from xnorc.lower.ops import argument, aten, is_call, shape_of
 from xnorc.lower.routing import routed
 from xnorc.lower.state import Lowering
 from xnorc.program import Kind, Tensor, Window
@@ -28,8 +28,8 @@ class Geometry:
         tensor: what it reads.
         window: with pads of every origin merged.
         groups: channel groups.
-        order: int64 (in_ch,), channel of the tensor for each input channel of the float weights; for a linear layer over a whole
-            map (h * w * ch,), flat (h, w, ch) index for each of its inputs.
+        order: int64 (in_ch,), channel of the tensor for each input channel of the float weights; for a linear
+            layer over a whole map (h * w * ch,), flat (h, w, ch) index for each of its inputs.
         covers: the dot is a linear layer whose kernel covers the map.
         constant_pads: the pads are part of the sum (a constant bit, replicated, mirrored), not skipped.
     """
@@ -54,7 +54,11 @@ def _linear(lowering: Lowering, node: fx.Node, x: Operand) -> Geometry:
     features, rows = shape[-1], int(np.prod(shape[:-1]))
     h, w, ch = x.tensor.shape
     if rows == 1:
-        tensor, at = (x.tensor, x.at) if sorted(x.at) == list(range(x.tensor.size)) else routed(lowering, node, x.tensor, x.at, (1, 1, features))
+        tensor, at = (
+            (x.tensor, x.at)
+            if sorted(x.at) == list(range(x.tensor.size))
+            else routed(lowering, node, x.tensor, x.at, (1, 1, features))
+        )
         h, w, _ = tensor.shape
         return Geometry(tensor, Window(kh=h, kw=w), 1, at, True, False)
     tensor, at = x.tensor, x.at
@@ -79,7 +83,13 @@ def conv_window(node: fx.Node) -> Window:
     padding = argument(node, "padding")
     if padding == "same":  # the odd row or column goes to the bottom and right
         total_h, total_w = (kh - 1) * dilation[0], (kw - 1) * dilation[1]
-        return replace(plain, pad_top=total_h // 2, pad_left=total_w // 2, pad_bottom=total_h - total_h // 2, pad_right=total_w - total_w // 2)
+        return replace(
+            plain,
+            pad_top=total_h // 2,
+            pad_left=total_w // 2,
+            pad_bottom=total_h - total_h // 2,
+            pad_right=total_w - total_w // 2,
+        )
     vertical, horizontal = (0, 0) if padding == "valid" else pair(padding)
     return replace(plain, pad_top=vertical, pad_bottom=vertical, pad_left=horizontal, pad_right=horizontal)
 
@@ -107,7 +117,13 @@ def _conv(lowering: Lowering, node: fx.Node, x: Operand) -> Geometry:
     if counted and any(own):
         raise lowering.refuse(node, f"{mode} pads inside the zero pads of the convolution", "pads of one kind")
     window = replace(
-        window, pad_top=total[0], pad_left=total[1], pad_bottom=total[2], pad_right=total[3], pad_mode=mode, pad_value=value
+        window,
+        pad_top=total[0],
+        pad_left=total[1],
+        pad_bottom=total[2],
+        pad_right=total[3],
+        pad_mode=mode,
+        pad_value=value,
     )
     return Geometry(tensor, window, groups, order, False, counted)
 
@@ -157,3 +173,22 @@ def _constant_bit(x: Operand, at: np.ndarray) -> int | None:
         return None
     distance = x.offset[pads][0] - offset[0]
     return 1 if distance == slope[0] else 0 if distance == -slope[0] else None
+
+
+def output_channel(node: fx.Node) -> np.ndarray:
+    """Output channel of every flat element of a dot."""
+    shape = shape_of(node)
+    if len(shape) == 4:
+        return np.repeat(np.arange(shape[1]), shape[2] * shape[3])
+    return np.tile(np.arange(shape[-1]), int(np.prod(shape[:-1])))
+
+
+def arranged(weights: np.ndarray, where: Geometry) -> np.ndarray:
+    """Float order (out, in, kh, kw) or (out, features) -> program order (out, kh, kw, in), inputs as the tensor
+    has them."""
+    moved = np.empty_like(weights)
+    if weights.ndim == 4:
+        moved[:, where.order if where.groups == 1 else np.arange(weights.shape[1])] = weights
+        return np.ascontiguousarray(moved.transpose(0, 2, 3, 1))
+    moved[:, where.order] = weights
+    return np.ascontiguousarray(moved.reshape(len(weights), where.window.kh, where.window.kw, -1))

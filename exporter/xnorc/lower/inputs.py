@@ -8,8 +8,8 @@ import torch
 
 from xnorc.errors import LowerError
 from xnorc.lower.ops import dtype_of, shape_of
-from xnorc.lower.source import Source, canonical, program_shape
 from xnorc.lower.pixels import preprocess
+from xnorc.lower.source import Source, canonical, program_shape
 from xnorc.lower.state import Lowering
 from xnorc.program import Kind, Tensor
 
@@ -33,7 +33,9 @@ def lower_input(lowering: Lowering) -> Source:
     ch = shape[1] if len(shape) == 4 else 1
     for name, given in (("mean", options.mean), ("std", options.std)):
         if given is not None and len(given) not in (1, ch):
-            raise LowerError("normalisation", f"{len(given)} values of {name} for {ch} channels", "one value or one per channel")
+            raise LowerError(
+                "normalisation", f"{len(given)} values of {name} for {ch} channels", "one value or one per channel"
+            )
     pixels = torch.arange(256, dtype=torch.uint8)[:, None].expand(256, ch)
     table = preprocess(pixels, options).to(dtype_of(node))
     mean = np.broadcast_to(np.asarray(options.mean or 0.0, np.float64), (ch,))
@@ -43,7 +45,14 @@ def lower_input(lowering: Lowering) -> Source:
     elements = int(np.prod(shape))
     channel = np.repeat(np.arange(ch), elements // ch)
     return Source(
-        node=node, tensor=lowering.input, at=canonical(shape), scale=(1 / (255 * std))[channel],
-        offset=(-mean / std)[channel], low=np.zeros(elements, np.int64), high=np.full(elements, 255), noise=np.zeros(elements),
-        table=table, kind_of=channel,
-    )  # fmt: skip
+        node=node,
+        tensor=lowering.input,
+        at=canonical(shape),
+        scale=(1 / (255 * std))[channel],
+        offset=(-mean / std)[channel],
+        low=np.zeros(elements, np.int64),
+        high=np.full(elements, 255),
+        noise=np.zeros(elements),
+        table=table,
+        kind_of=channel,
+    )

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Flips of every site -> the fewest thresholds that say the same: `bit = (thr <= v [< thr2]) ^ flip`.
 
-`flip` is one bit a channel while thresholds may differ from place to place, so a channel that rises at one place and falls at
-another is written with intervals that are open on one side.  With g = bit ^ flip:
+`flip` is one bit a channel while thresholds may differ from place to place, so a channel that rises at one place
+and falls at another is written with intervals that are open on one side.  With g = bit ^ flip:
 
     g constant 0  [NEVER, NEVER)      g rises at t  [t, NEVER)          g rises at t, falls at u  [t, u)
-    g constant 1  [ALWAYS, NEVER)     g falls at t  [ALWAYS, t)         g falls, then rises: no interval; flip the channel
+    g constant 1  [ALWAYS, NEVER)     g falls at t  [ALWAYS, t)         g falls, then rises: no interval; flip the
+    channel
 """
 
 from __future__ import annotations

@@ -20,18 +20,22 @@ from xnorc.program.nodes.add import Add
 def lower_join(lowering: Lowering, node: fx.Node) -> Source:
     """add or sub of two real nodes as an Add of int16 streams.
 
-    Where both sides are whole multiples of one unit and the sum is sure to fit (a residual of dots and bits), nothing is rounded.
+    Where both sides are whole multiples of one unit and the sum is sure to fit (a residual of dots and bits),
+    nothing is rounded.
     """
     arguments = [n for n in node.all_input_nodes if n in lowering.known]
     if not is_join(node, lowering.known) or len(arguments) != 2:
         raise lowering.refuse(node, f"{short_name(node)} of two real-valued maps", "their sum or difference")
     if any(shape_of(n) != shape_of(node) for n in arguments):
-        raise lowering.refuse(node, f"a sum of maps of shapes {shape_of(arguments[0])} and {shape_of(arguments[1])}", "equal shapes")
+        raise lowering.refuse(
+            node, f"a sum of maps of shapes {shape_of(arguments[0])} and {shape_of(arguments[1])}", "equal shapes"
+        )
     alpha = argument(node, "alpha")
     if alpha not in (1, 1.0):
         raise lowering.refuse(node, f"a sum with alpha={alpha}", "alpha=1")
     first, second = (node.args[0], node.args[1])
-    assert isinstance(first, fx.Node) and isinstance(second, fx.Node)
+    assert isinstance(first, fx.Node)
+    assert isinstance(second, fx.Node)
     exact = whole_unit(lowering, [first, second])
     unit = lowering.scales.int16(node) if exact is None else exact
     shape = program_shape(shape_of(node))
@@ -42,13 +46,32 @@ def lower_join(lowering: Lowering, node: fx.Node) -> Source:
     output = lowering.tensor(f"{lowering.layer(node)}_sum", shape, Kind.I16, unit)
     lowering.emit(
         Add(
-            name=lowering.layer(node), inputs=tuple(t.name for t in tensors), output=output,
-            mul_b=-1 if short_name(node) == "sub" else 1, low=-LIMIT16, high=LIMIT16,
+            name=lowering.layer(node),
+            inputs=tuple(t.name for t in tensors),
+            output=output,
+            mul_b=-1 if short_name(node) == "sub" else 1,
+            low=-LIMIT16,
+            high=LIMIT16,
         )
-    )  # fmt: skip
+    )
     size = int(np.prod(shape_of(node)))
-    lowering.report.append({"layer": lowering.layer(node), "kind": "stream", "where": lowering.captured.where(node), "scale": unit, "exact": exact is not None})
+    lowering.report.append(
+        {
+            "layer": lowering.layer(node),
+            "kind": "stream",
+            "where": lowering.captured.where(node),
+            "scale": unit,
+            "exact": exact is not None,
+        }
+    )
     return Source(
-        node=node, tensor=output, at=canonical(shape_of(node)), scale=np.full(size, unit), offset=np.zeros(size),
-        low=np.full(size, -LIMIT16), high=np.full(size, LIMIT16), noise=np.zeros(size), exact=exact is not None,
-    )  # fmt: skip
+        node=node,
+        tensor=output,
+        at=canonical(shape_of(node)),
+        scale=np.full(size, unit),
+        offset=np.zeros(size),
+        low=np.full(size, -LIMIT16),
+        high=np.full(size, LIMIT16),
+        noise=np.zeros(size),
+        exact=exact is not None,
+    )

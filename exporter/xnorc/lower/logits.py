@@ -7,6 +7,8 @@ import numpy as np
 import torch
 from torch import fx
 
+from xnorc.capture import Captured
+from xnorc.errors import LowerError
 from xnorc.lower.chain import Chain
 from xnorc.lower.ops import SOFTMAX, argument, is_call, is_moving, shape_of
 from xnorc.lower.routing import routed
@@ -20,8 +22,11 @@ UNIT = 2**30  # the greatest logit comes out near this
 def lower_logits(lowering: Lowering) -> Tensor:
     """Emit what turns the last sums into int32 (1, 1, classes); a softmax at the end is dropped, it keeps the order."""
     if lowering.captured.logits not in lowering.known:
-        raise lowering.refuse(lowering.captured.logits, "the logits do not depend on the image", "a network that looks at its input")
-    node = _without_softmax(lowering)
+        raise lowering.refuse(
+            lowering.captured.logits, "the logits do not depend on the image", "a network that looks at its input"
+        )
+    node = without_softmax(lowering.captured)
+    lowering.notes += _dropped(lowering, node)
     stops = lowering.known[node]
     if len(stops) != 1:
         raise lowering.refuse(node, "logits concatenated from several tensors", "one last layer")
@@ -38,21 +43,42 @@ def lower_logits(lowering: Lowering) -> Tensor:
     return _emit(lowering, lowering.layer(stops[0]), tensor, slope, offset, source.low[at], source.high[at])
 
 
-def _without_softmax(lowering: Lowering) -> fx.Node:
-    node = lowering.captured.logits
+def without_softmax(captured: Captured) -> fx.Node:
+    """The node whose elements are the logits, ahead of softmax, views and the like.
+
+    Raises:
+        LowerError: a softmax runs over something else than the classes.
+    """
+    node = captured.logits
     while True:
         if is_call(node, SOFTMAX):
             axis = int(argument(node, "dim")) % len(shape_of(node))
             if shape_of(node)[axis] != int(np.prod(shape_of(node))):
-                raise lowering.refuse(node, "a softmax over something else than the classes", "a softmax of all logits")
-            lowering.notes.append(f"{lowering.captured.where(node)}: dropped, it keeps the order of the logits")
-        elif not (is_moving(node) and len(node.all_input_nodes) == 1 and np.prod(shape_of(node)) == np.prod(shape_of(node.all_input_nodes[0]))):
+                raise LowerError(
+                    captured.where(node), "a softmax over something else than the classes", "a softmax of all logits"
+                )
+        elif not (is_moving(node) and np.prod(shape_of(node)) == np.prod(shape_of(node.all_input_nodes[0]))):
             return node
         node = node.all_input_nodes[0]
 
 
+def _dropped(lowering: Lowering, end: fx.Node) -> list[str]:
+    node, notes = lowering.captured.logits, []
+    while node is not end:
+        if is_call(node, SOFTMAX):
+            notes.append(f"{lowering.captured.where(node)}: dropped, it keeps the order of the logits")
+        node = node.all_input_nodes[0]
+    return notes
+
+
 def _affine(
-    lowering: Lowering, node: fx.Node, chain: Chain, scale: np.ndarray, offset: np.ndarray, low: np.ndarray, high: np.ndarray
+    lowering: Lowering,
+    node: fx.Node,
+    chain: Chain,
+    scale: np.ndarray,
+    offset: np.ndarray,
+    low: np.ndarray,
+    high: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The chain from the last sum to the logit as slope * q + offset, proved by asking it over the whole range."""
     steps = 257
@@ -64,19 +90,28 @@ def _affine(
     start = real[0] - slope * low
     reach = np.abs(real).max() + 1e-30
     if np.abs(real - (slope * q + start)).max() > 1e-5 * reach:
-        raise lowering.refuse(node, "what follows the last layer is not affine", "scale, shift, batch norm or a softmax")
+        raise lowering.refuse(
+            node, "what follows the last layer is not affine", "scale, shift, batch norm or a softmax"
+        )
     if not [n for n in chain.path if n is not node] and node is chain.stops[0]:
         return scale, offset
     return slope, start
 
 
 def _emit(
-    lowering: Lowering, layer: str, tensor: Tensor, slope: np.ndarray, offset: np.ndarray, low: np.ndarray, high: np.ndarray
+    lowering: Lowering,
+    layer: str,
+    tensor: Tensor,
+    slope: np.ndarray,
+    offset: np.ndarray,
+    low: np.ndarray,
+    high: np.ndarray,
 ) -> Tensor:
     """An Affine with as many bits as int32 and the 64-bit sum hold.
 
     With logit = slope q + offset and unit L, q' = round(logit / L) = (q M + A) >> s for M = round(slope 2^s / L), A =
-    round(offset 2^s / L) + 2^(s-1).  L puts the greatest logit near 2^30, s is the greatest that keeps M within 31 bits.
+    round(offset 2^s / L) + 2^(s-1).  L puts the greatest logit near 2^30, s is the greatest that keeps M within 31
+    bits.
     """
     ends = np.stack([slope * low + offset, slope * high + offset])
     unit = max(float(np.abs(ends).max()), 1e-300) / UNIT
@@ -84,13 +119,20 @@ def _emit(
     shift = int(np.clip(np.floor(np.log2((2**31 - 1) / max(most, 1e-9))), 0, 30))
     mul = np.rint(slope / unit * 2.0**shift).astype(np.int64)
     half = (1 << shift) >> 1
-    add = np.array([int(round(o)) + half for o in (offset / unit * 2.0**shift)], np.int64)
+    add = np.array([round(o) + half for o in (offset / unit * 2.0**shift)], np.int64)
     classes = tensor.shape[2]
     info = np.iinfo(np.int32)
     output = lowering.tensor("logits", tensor.shape, Kind.I32, unit)
     node = Affine(
-        name=layer, inputs=(tensor.name,), output=output, mul=mul.astype(np.int32).reshape(1, 1, classes),
-        add=add.reshape(1, 1, classes), shift=shift, low=int(info.min), high=int(info.max), rows=np.zeros(1, np.uint8),
+        name=layer,
+        inputs=(tensor.name,),
+        output=output,
+        mul=mul.astype(np.int32).reshape(1, 1, classes),
+        add=add.reshape(1, 1, classes),
+        shift=shift,
+        low=int(info.min),
+        high=int(info.max),
+        rows=np.zeros(1, np.uint8),
         cols=np.zeros(1, np.uint8),
-    )  # fmt: skip
+    )
     return lowering.emit(node)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Chains that cannot flip twice, by what they are made of.
 
-Rounding to nearest is monotone, so adding or multiplying by a constant, a batch norm (the same in eval mode), a clip, a ReLU, a PReLU
-with slopes of at least 0, a sign, a rounding and a comparison with a constant are monotone in floating point as they are on
-paper; so is any composition, rising or falling.
+Rounding to nearest is monotone, so adding or multiplying by a constant, a batch norm (the same in eval mode), a
+clip, a ReLU, a PReLU with slopes of at least 0, a sign, a rounding and a comparison with a constant are monotone
+in floating point as they are on paper; so is any composition, rising or falling.
 """
 
 from __future__ import annotations
@@ -16,10 +16,41 @@ from xnorc.lower.chain import Chain
 from xnorc.lower.ops import is_cat, is_moving, short_name
 
 STEPS = {
-    "add", "sub", "rsub", "mul", "div", "neg", "batch_norm", "clamp", "clamp_min", "clamp_max", "relu", "relu6", "hardtanh",
-    "sign", "sgn", "round", "floor", "ceil", "trunc", "gt", "ge", "lt", "le", "_to_copy", "to", "clone", "alias", "detach",
-    "logical_not", "bitwise_not", "type_as", "maximum", "minimum", "threshold",
-}  # fmt: skip
+    "add",
+    "sub",
+    "rsub",
+    "mul",
+    "div",
+    "neg",
+    "batch_norm",
+    "clamp",
+    "clamp_min",
+    "clamp_max",
+    "relu",
+    "relu6",
+    "hardtanh",
+    "sign",
+    "sgn",
+    "round",
+    "floor",
+    "ceil",
+    "trunc",
+    "gt",
+    "ge",
+    "lt",
+    "le",
+    "_to_copy",
+    "to",
+    "clone",
+    "alias",
+    "detach",
+    "logical_not",
+    "bitwise_not",
+    "type_as",
+    "maximum",
+    "minimum",
+    "threshold",
+}
 
 
 def is_monotone(chain: Chain) -> bool:
@@ -44,7 +75,11 @@ def _monotone_step(chain: Chain, node: fx.Node) -> bool:
         return bool((value.tensor >= 0).all()) if isinstance(value, Const) else isinstance(slope, float) and slope >= 0
     if name == "div" and node.args[0] is not varying[0]:
         return False  # a constant divided by x has a pole
-    if name == "mul" and any(isinstance(a, fx.Node) and not bool(torch.isfinite(_tensor(chain, a)).all()) for a in node.args if a is not varying[0]):
+    if name == "mul" and any(
+        isinstance(a, fx.Node) and not bool(torch.isfinite(_tensor(chain, a)).all())
+        for a in node.args
+        if a is not varying[0]
+    ):
         return False
     return name in STEPS
 

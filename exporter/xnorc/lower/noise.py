@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """How far torch's own float sum lies from the exact one, measured on the layer's own shape.
 
-A sum of +-1 products is exact in float32 below 2^24, in any order.  With real scales or pixels inside, the order decides the last
-bits; the textbook bound is far too wide to be of use, so the noise is measured: twice the largest deviation from float64 over
-RUNS random inputs.  `lower.bits` counts the thresholds that lie closer than that to a possible sum.
+A sum of +-1 products is exact in float32 below 2^24, in any order.  With real scales or pixels inside, the order
+decides the last bits; the textbook bound is far too wide to be of use, so the noise is measured: twice the largest
+deviation from float64 over RUNS random inputs.  `lower.bits` counts the thresholds that lie closer than that to a
+possible sum.
 """
 
 from __future__ import annotations
@@ -38,5 +39,6 @@ def measured_noise(
         torch_says = rerun_in(node, real, w_float, bias=True).to(torch.float64).numpy()
         exact = rerun(node, real.to(torch.float64).numpy(), w_float.to(torch.float64).numpy(), bias=True)
         worst = max(worst, float(np.abs(torch_says - exact).max()))
-    # The chain reads the sum rounded to its dtype: half a unit in the last place is no noise of ours, but costs nothing.
+    # The chain reads the sum rounded to its dtype: half a unit in the last place is no noise of ours, but costs
+    # nothing.
     return np.full(len(offset), 2 * worst)

@@ -43,8 +43,8 @@ class Operand:
 def rows_to_bits(finite: Finite) -> tuple[int | None, ...] | None:
     """The bit of each row of a table of two values: 1 for the greater.
 
-    Rows strictly between two others (sign(0) between -1 and +1) have none: whether a sum can reach them is for the search to say.
-    None altogether where the rows have no such order.
+    Rows strictly between two others (sign(0) between -1 and +1) have none: whether a sum can reach them is for the
+    search to say. None altogether where the rows have no such order.
     """
     rows = torch.stack(torch.broadcast_tensors(*finite.vals)).reshape(len(finite.vals), -1).to(torch.float64)
     varies = (rows != rows[0]).any(dim=0)
@@ -92,7 +92,9 @@ def _integer(lowering: Lowering, node: fx.Node) -> Operand:
         if made is not None:
             return made
     source = stream(lowering, node, lowering.scales.int16(node))
-    return Operand(node, source.tensor, source.at, np.where(source.at >= 0, source.scale, 0.0), source.offset, source.scale[0])
+    return Operand(
+        node, source.tensor, source.at, np.where(source.at >= 0, source.scale, 0.0), source.offset, source.scale[0]
+    )
 
 
 def _pixels(lowering: Lowering, node: fx.Node, source: Source) -> Operand | None:
@@ -119,7 +121,16 @@ def as_integers(lowering: Lowering, x: Operand) -> Operand:
         h, w, ch = x.tensor.shape
         size = h * w * ch
         lowering.unpacked[x.tensor] = emit_affine(
-            lowering, x.node, x.tensor, np.arange(size), np.full(size, 2.0), np.full(size, -1.0), Kind.I8, 1.0, (-1, 1), 1,
+            lowering,
+            x.node,
+            x.tensor,
+            np.arange(size),
+            np.full(size, 2.0),
+            np.full(size, -1.0),
+            Kind.I8,
+            1.0,
+            (-1, 1),
+            1,
             f"{x.tensor.name}_int8",
-        )  # fmt: skip
+        )
     return replace(x, tensor=lowering.unpacked[x.tensor])

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What each ATen operation of the normal form does to *positions*: elementwise, moving, dense, or something else.
 
-Elementwise operations are known by torch's own `pointwise` tag, so an operation never seen here is run as a black box.  Moving
-operations (views, permutes, slices, pads, ...) are understood by running them on `arange`: no rule per operation is needed.
+Elementwise operations are known by torch's own `pointwise` tag, so an operation never seen here is run as a black
+box.  Moving operations (views, permutes, slices, pads, ...) are understood by running them on `arange`: no rule
+per operation is needed.
 """
 
 from __future__ import annotations
@@ -20,20 +21,64 @@ CASTS = {aten._to_copy.default, aten.type_as.default, aten.to.dtype}
 MAX_POOL = {aten.max_pool2d.default, aten.max_pool2d_with_indices.default}
 PADS = {aten.pad.default, aten.constant_pad_nd.default}
 SOFTMAX = {
-    aten.softmax.int, aten.log_softmax.int, aten._softmax.default, aten._log_softmax.default,
-}  # fmt: skip
+    aten.softmax.int,
+    aten.log_softmax.int,
+    aten._softmax.default,
+    aten._log_softmax.default,
+}
 # Elementwise along the channel axis with a parameter of that axis, or elementwise without torch's tag.
 UNTAGGED = {
-    aten.prelu.default, aten.hardswish.default, aten.clone.default, aten.alias.default, aten.detach.default,
-    aten.where.Scalar, aten.where.ScalarSelf, aten.where.ScalarOther,
-}  # fmt: skip
+    aten.prelu.default,
+    aten.hardswish.default,
+    aten.clone.default,
+    aten.alias.default,
+    aten.detach.default,
+    aten.where.Scalar,
+    aten.where.ScalarSelf,
+    aten.where.ScalarOther,
+}
 MOVING = {
-    "view", "_unsafe_view", "reshape", "permute", "transpose", "t", "flatten", "unflatten", "squeeze", "unsqueeze",
-    "expand", "slice", "select", "chunk", "split", "split_with_sizes", "unbind", "narrow", "flip", "roll", "repeat",
-    "movedim", "contiguous", "pixel_shuffle", "pixel_unshuffle", "channel_shuffle", "index_select", "index", "tile",
-    "pad", "constant_pad_nd", "reflection_pad2d", "replication_pad2d", "view_as", "expand_as", "lift_fresh_copy",
-    "native_channel_shuffle", "unfold", "diagonal", "getitem",
-}  # fmt: skip
+    "view",
+    "_unsafe_view",
+    "reshape",
+    "permute",
+    "transpose",
+    "t",
+    "flatten",
+    "unflatten",
+    "squeeze",
+    "unsqueeze",
+    "expand",
+    "slice",
+    "select",
+    "chunk",
+    "split",
+    "split_with_sizes",
+    "unbind",
+    "narrow",
+    "flip",
+    "roll",
+    "repeat",
+    "movedim",
+    "contiguous",
+    "pixel_shuffle",
+    "pixel_unshuffle",
+    "channel_shuffle",
+    "index_select",
+    "index",
+    "tile",
+    "pad",
+    "constant_pad_nd",
+    "reflection_pad2d",
+    "replication_pad2d",
+    "view_as",
+    "expand_as",
+    "lift_fresh_copy",
+    "native_channel_shuffle",
+    "unfold",
+    "diagonal",
+    "getitem",
+}
 
 
 def is_call(node: fx.Node, targets: set[Any]) -> bool:

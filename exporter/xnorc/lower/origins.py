@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where each value of the float graph comes from: the nearest nodes whose integers the program will hold.
 
-Elementwise and moving operations carry an origin through.  A node is an origin of its own when it is the input, a dot, a
-binarize point, an operation over many elements (a pool, a mean), or a join: an elementwise operation on two different
-origins (a residual add).
+Elementwise and moving operations carry an origin through.  A node is an origin of its own when it is the input, a
+dot, a binarize point, an operation over many elements (a pool, a mean), or a join: an elementwise operation on two
+different origins (a residual add).
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ Transparent = dict[fx.Node, fx.Node]
 def find_origins(captured: Captured, transparent: Transparent) -> tuple[Origins, set[fx.Node]]:
     """(the origins of every node that depends on the input, in graph order; the binarize points among them).
 
-    More than one origin occurs only below a cat.  Points are those that reach a dot, and those whose two values are pooled or
-    added to something of another origin.
+    More than one origin occurs only below a cat.  Points are those that reach a dot, and those whose two values
+    are pooled or added to something of another origin.
     """
     points = {point.node for point in captured.points}
     while True:

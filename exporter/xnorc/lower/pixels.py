@@ -10,7 +10,8 @@ from xnorc.lower.options import Options
 
 
 def preprocess(pixels: torch.Tensor, options: Options) -> torch.Tensor:
-    """uint8 (..., C) -> float32: x / 255 as ToTensor has it, then (x - mean) / std as Normalize has it, in that rounding."""
+    """uint8 (..., C) -> float32: x / 255 as ToTensor has it, then (x - mean) / std as Normalize has it, in that
+    rounding."""
     x = pixels.to(torch.float32).div(255)
     if options.mean is not None:
         x = x.sub(torch.tensor(options.mean, dtype=torch.float32))
@@ -24,5 +25,6 @@ def images_to_float(x: np.ndarray, example: torch.Tensor, options: Options) -> t
     real = preprocess(torch.from_numpy(np.ascontiguousarray(x)), options).to(example.dtype)
     if example.ndim == 4:
         real = real.permute(0, 3, 1, 2)
-    # A copy into fresh memory: with one channel a permuted tensor passes for contiguous, yet sends convolutions channels-last.
+    # A copy into fresh memory: with one channel a permuted tensor passes for contiguous, yet sends convolutions
+    # channels-last.
     return torch.empty(len(x), *example.shape[1:], dtype=real.dtype).copy_(real.reshape(len(x), *example.shape[1:]))

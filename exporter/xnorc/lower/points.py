@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which way a binarize point is lowered: a threshold, a threshold ahead of a pool, a pool of bits, a concatenation of bits."""
+"""Which way a binarize point is lowered: a threshold, a threshold ahead of a pool, a pool of bits, a concatenation
+of bits."""
 
 from __future__ import annotations
 
@@ -84,7 +85,9 @@ def _cat_of_bits(lowering: Lowering, node: fx.Node, bit_of_row: tuple[int | None
         values = (x.offset - x.slope)[moved[mine]], (x.offset + x.slope)[moved[mine]]
         full = [np.broadcast_to(v if v.size == 1 else v.reshape(-1), (elements,))[mine] for v in (low, high)]
         if (values[0] != full[0]).any() or (values[1] != full[1]).any():
-            raise lowering.refuse(node, "the parts of a concatenation hold different values", "the same two values in each")
+            raise lowering.refuse(
+                node, "the parts of a concatenation hold different values", "the same two values in each"
+            )
         if x.tensor not in tensors:
             tensors.append(x.tensor)
         which[mine], at[mine] = tensors.index(x.tensor), x.at[moved[mine]]

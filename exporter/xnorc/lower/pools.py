@@ -10,8 +10,6 @@ whatever H is: the pool sinks below the threshold T(H(d)), and pools bits.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import torch
 from torch import fx
@@ -21,6 +19,7 @@ from xnorc.lower.affine import emit_affine
 from xnorc.lower.bits import Question, answer, emit_threshold
 from xnorc.lower.blocks import blocks
 from xnorc.lower.chain import Chain
+from xnorc.lower.confirm import Part, confirm
 from xnorc.lower.monotone import is_monotone
 from xnorc.lower.ops import argument, shape_of
 from xnorc.lower.reader import Reader
@@ -44,11 +43,22 @@ def pool_window(node: fx.Node) -> Window:
     has_dilation = "dilation" in str(node.target._schema)  # type: ignore[union-attr]
     d = _pair(argument(node, "dilation")) if has_dilation else (1, 1)
     out = shape_of(node)[-2:]
-    bottom, right = (max(0, (o - 1) * st + (kk - 1) * dd + 1 - size - pp) for o, st, kk, dd, size, pp in zip(out, s, k, d, (height, width), p, strict=True))
+    bottom, right = (
+        max(0, (o - 1) * st + (kk - 1) * dd + 1 - size - pp)
+        for o, st, kk, dd, size, pp in zip(out, s, k, d, (height, width), p, strict=True)
+    )
     return Window(
-        kh=k[0], kw=k[1], stride_h=s[0], stride_w=s[1], dilation_h=d[0], dilation_w=d[1], pad_top=p[0], pad_left=p[1],
-        pad_bottom=bottom, pad_right=right,
-    )  # fmt: skip
+        kh=k[0],
+        kw=k[1],
+        stride_h=s[0],
+        stride_w=s[1],
+        dilation_h=d[0],
+        dilation_w=d[1],
+        pad_top=p[0],
+        pad_left=p[1],
+        pad_bottom=bottom,
+        pad_right=right,
+    )
 
 
 def _pair(value: object) -> tuple[int, int]:
@@ -68,7 +78,11 @@ def window_pairs(window: Window, shape: tuple[int, ...]) -> tuple[np.ndarray, np
     _, ch, h, w = shape
     rows, cols = window.rows(h), window.cols(w)
     out_h, out_w = len(rows), len(cols)
-    index = np.where((rows >= 0)[:, None, :, None] & (cols >= 0)[None, :, None, :], rows[:, None, :, None] * w + cols[None, :, None, :], -1)
+    index = np.where(
+        (rows >= 0)[:, None, :, None] & (cols >= 0)[None, :, None, :],
+        rows[:, None, :, None] * w + cols[None, :, None, :],
+        -1,
+    )
     index = index.reshape(out_h * out_w, -1)
     out = np.repeat(np.arange(out_h * out_w)[:, None], index.shape[1], 1)[index >= 0]
     inside = index[index >= 0]
@@ -87,21 +101,38 @@ def lower_pooled(lowering: Lowering, node: fx.Node, pool: fx.Node, bit_of_row: t
     tail = Chain(lowering, node, np.arange(int(np.prod(shape_of(node)))), [pool])
     head = Chain(lowering, before, np.arange(int(np.prod(shape_of(before)))), [stops[0]])
     same_place = np.array_equal(source.at[head.entry_at], canonical(shape_of(before)))
-    if not same_place or program_shape(shape_of(before)) != source.tensor.shape or (tail.entry < 0).any() or not is_monotone(tail):
+    if (
+        not same_place
+        or program_shape(shape_of(before)) != source.tensor.shape
+        or (tail.entry < 0).any()
+        or not is_monotone(tail)
+    ):
         return None
     window = pool_window(pool)
     flip = _falling(lowering, node, tail, bit_of_row, shape_of(pool), source.tensor.shape[2])
-    thresholds = answer(lowering, _question(lowering, node, pool, window, head, tail, bit_of_row)) if flip is not None else None
+    thresholds = (
+        answer(lowering, _question(lowering, node, pool, window, head, tail, bit_of_row)) if flip is not None else None
+    )
     if thresholds is None or flip is None:
         return None
     layer = lowering.layer(stops[0])
     bits = emit_threshold(lowering, layer, source.tensor, thresholds)
     pooled = emit_bit_pool(lowering, lowering.layer(pool), bits, window, flip)
-    return Bits(node, pooled, canonical(shape_of(pool))[tail.entry_at], bit_of_row)
+    at = canonical(shape_of(pool))[tail.entry_at]
+    pool_bits = lowering.nodes[-1].run
+    confirm(
+        lowering, node, [Part(source, thresholds)], bit_of_row, lambda maps: pool_bits(maps[0][None])[0].reshape(-1)[at]
+    )
+    return Bits(node, pooled, at, bit_of_row)
 
 
 def _falling(
-    lowering: Lowering, node: fx.Node, tail: Chain, bit_of_row: tuple[int | None, ...], pooled: tuple[int, ...], channels: int
+    lowering: Lowering,
+    node: fx.Node,
+    tail: Chain,
+    bit_of_row: tuple[int | None, ...],
+    pooled: tuple[int, ...],
+    channels: int,
 ) -> np.ndarray | None:
     """bool (channels,): the tail's bit falls as its argument grows; None where places of one channel differ."""
     reader = Reader(lowering, node, bit_of_row)
@@ -115,7 +146,13 @@ def _falling(
 
 
 def _question(
-    lowering: Lowering, node: fx.Node, pool: fx.Node, window: Window, head: Chain, tail: Chain, bit_of_row: tuple[int | None, ...]
+    lowering: Lowering,
+    node: fx.Node,
+    pool: fx.Node,
+    window: Window,
+    head: Chain,
+    tail: Chain,
+    bit_of_row: tuple[int | None, ...],
 ) -> Question:
     """One element for every (element of the point, element in its window)."""
     before = pool.args[0]
@@ -137,11 +174,14 @@ def _question(
         return reader(small_tail(small_head(source.real(q, small_head.entry_at, shift))), ends[first])
 
     return Question(
-        node=node, source=source, codes=codes, entry_at=small_head.entry_at, monotone=is_monotone(small_head),
-        of_site=of_site.reshape(-1), place=source.at[head.entry_at[starts]],
-    )  # fmt: skip
-
-
+        node=node,
+        source=source,
+        codes=codes,
+        entry_at=small_head.entry_at,
+        monotone=is_monotone(small_head),
+        of_site=of_site.reshape(-1),
+        place=source.at[head.entry_at[starts]],
+    )
 
 
 def lower_max_pool(lowering: Lowering, node: fx.Node) -> Source:
@@ -161,9 +201,16 @@ def lower_max_pool(lowering: Lowering, node: fx.Node) -> Source:
     pooled = _emit_max_pool(lowering, node, tensor)
     size = int(np.prod(shape_of(node)))
     return Source(
-        node=node, tensor=pooled, at=canonical(shape_of(node)), scale=np.full(size, source.scale[0]), offset=np.zeros(size),
-        low=np.full(size, source.low[0]), high=np.full(size, source.high[0]), noise=np.zeros(size), exact=source.exact,
-    )  # fmt: skip
+        node=node,
+        tensor=pooled,
+        at=canonical(shape_of(node)),
+        scale=np.full(size, source.scale[0]),
+        offset=np.zeros(size),
+        low=np.full(size, source.low[0]),
+        high=np.full(size, source.high[0]),
+        noise=np.zeros(size),
+        exact=source.exact,
+    )
 
 
 def _emit_max_pool(lowering: Lowering, node: fx.Node, tensor: Tensor) -> Tensor:
@@ -204,9 +251,18 @@ def _affine_pool(lowering: Lowering, node: fx.Node, before: fx.Node, stop: fx.No
         h, w, _ = tensor.shape
         tiled = np.tile(sign, h * w).astype(np.float64)
         tensor = emit_affine(
-            lowering, node, tensor, np.arange(tensor.size), tiled, np.zeros(tensor.size), tensor.kind, 1.0, (-reach, reach), reach,
+            lowering,
+            node,
+            tensor,
+            np.arange(tensor.size),
+            tiled,
+            np.zeros(tensor.size),
+            tensor.kind,
+            1.0,
+            (-reach, reach),
+            reach,
             f"{lowering.layer(node)}_turned",
-        )  # fmt: skip
+        )
     pooled = _emit_max_pool(lowering, node, tensor)
     channel = np.repeat(np.arange(ch), int(np.prod(shape_of(node)[2:])))
     representative = np.arange(ch) * (head.entry_at.size // ch)
@@ -219,7 +275,15 @@ def _affine_pool(lowering: Lowering, node: fx.Node, before: fx.Node, stop: fx.No
         return part(source.real(q * sign[channel[wanted]], part.entry_at, shift))
 
     return Source(
-        node=node, tensor=pooled, at=canonical(shape_of(node)), scale=np.abs(per_channel[0][:, 0])[channel],
-        offset=per_channel[1][:, 0][channel], low=low[channel], high=high[channel],
-        noise=source.noise[small.entry_at][channel], kind_of=channel, evaluate=evaluate, exact=source.exact,
-    )  # fmt: skip
+        node=node,
+        tensor=pooled,
+        at=canonical(shape_of(node)),
+        scale=np.abs(per_channel[0][:, 0])[channel],
+        offset=per_channel[1][:, 0][channel],
+        low=low[channel],
+        high=high[channel],
+        noise=source.noise[small.entry_at][channel],
+        kind_of=channel,
+        evaluate=evaluate,
+        exact=source.exact,
+    )

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which element of its argument each element of a moving operation's result is: the operation itself, run on `arange`."""
+"""Which element of its argument each element of a moving operation's result is: the operation itself, run on
+`arange`."""
 
 from __future__ import annotations
 
@@ -29,7 +30,8 @@ def is_constant_pad(node: fx.Node) -> bool:
 
 
 def moved_from(node: fx.Node, values: dict[fx.Node, Value]) -> tuple[fx.Node, np.ndarray]:
-    """(argument, int64 index of its flat element for every flat element of `node`; FILL where a pad wrote a constant)."""
+    """(argument, int64 index of its flat element for every flat element of `node`; FILL where a pad wrote a
+    constant)."""
     source = _moved_argument(node, values)
     if "getitem" in str(node.target):
         return _moved_by_getitem(node, source, values)
@@ -55,9 +57,7 @@ def _feed(n: fx.Node, source: fx.Node, numbers: torch.Tensor, values: dict[fx.No
     return value.tensor if isinstance(value, Const) else n.meta["val"]
 
 
-def _moved_by_getitem(
-    node: fx.Node, many: fx.Node, values: dict[fx.Node, Value]
-) -> tuple[fx.Node, np.ndarray]:
+def _moved_by_getitem(node: fx.Node, many: fx.Node, values: dict[fx.Node, Value]) -> tuple[fx.Node, np.ndarray]:
     """Element `i` of a chunk, split or unbind."""
     source = _moved_argument(many, values)
     numbers = torch.arange(int(np.prod(shape_of(source)))).reshape(shape_of(source))
@@ -73,7 +73,8 @@ def broadcast_from(shape: tuple[int, ...], to: tuple[int, ...]) -> np.ndarray:
 
 
 def joined_from(node: fx.Node) -> list[tuple[fx.Node, np.ndarray]]:
-    """For a cat or stack: (part, int64 flat element of that part, or FILL where another part is meant), one each part."""
+    """For a cat or stack: (part, int64 flat element of that part, or FILL where another part is meant), one each
+    part."""
     parts = list(node.args[0])  # type: ignore[arg-type]
     kwargs = dict(node.kwargs)
     result = []

@@ -1,19 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Weights of an integer convolution: exact int8 where the values have a common step, else the nearest int8 a channel."""
+"""Weights of an integer convolution: exact int8 where the values have a common step, else the nearest of 8 or 16
+bits."""
 
 from __future__ import annotations
 
 import numpy as np
 
 LIMIT = 127
+BASE = 255  # 16-bit weights are 255 * high + low with high and low in -127..127: every integer up to 32512, once
 TOLERANCE = 2e-5  # in steps: float32 rounding of step * 127 is 127 * 2^-24 = 8e-6
+CLIPS = np.linspace(1.0, 0.6, 41)  # shares of the greatest weight at which the int8 range may end
 
 
-def int8_weights(real: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """real float64 (out_ch, inputs) -> (int8 of that shape, float64 step a channel, bool a channel: exact up to float rounding).
+def exact_step(real: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(float64 step a channel, bool a channel: every weight of real (out_ch, inputs) is a whole number of steps,
+    at most 127).
 
-    A channel is exact when some step max|w| / k, k <= 127, makes every weight a whole number; the smallest such k is taken.  Else
-    the step is max|w| / 127 and weights are rounded to the nearest: an error of at most half a step each.
+    The steps tried are max|w| / k for k <= 127; the smallest k that fits is taken.  Whole up to float32 rounding.
     """
     most = np.abs(real).max(axis=1)
     step = np.where(most > 0, most / LIMIT, 1.0)
@@ -23,4 +26,35 @@ def int8_weights(real: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         ratio = real / trial[:, None]
         fits = (np.abs(ratio - np.rint(ratio)) <= TOLERANCE).all(axis=1)
         step, exact = np.where(fits, trial, step), exact | fits
-    return np.rint(real / step[:, None]).astype(np.int8), step, exact
+    return step, exact
+
+
+def int8_weights(real: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """real float64 (out_ch, inputs) -> (int8 of that shape, float64 step a channel, bool a channel: exact).
+
+    Where a channel has no exact step, the range that gives the least mean square error is taken: the plain
+        maximum, or one of
+    CLIPS of it with the few greatest weights saturated.
+    """
+    step, exact = exact_step(real)
+    most = np.abs(real).max(axis=1)
+    best = np.where(exact, 0.0, np.inf)
+    for clip in CLIPS:
+        trial = np.maximum(most * clip, 1e-300) / LIMIT
+        error = ((_rounded(real, trial) * trial[:, None] - real) ** 2).sum(axis=1)
+        better = error < best
+        step, best = np.where(better & ~exact, trial, step), np.where(better, error, best)
+    return _rounded(real, step).astype(np.int8), step, exact
+
+
+def int16_weights(real: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """real float64 (out_ch, inputs) -> (high int8, low int8, float64 step): w is about (255 high + low) * step."""
+    most = np.abs(real).max(axis=1)
+    step = np.where(most > 0, most / (LIMIT * BASE + LIMIT), 1.0)
+    whole = np.rint(real / step[:, None])
+    high = np.rint(whole / BASE)
+    return high.astype(np.int8), (whole - high * BASE).astype(np.int8), step
+
+
+def _rounded(real: np.ndarray, step: np.ndarray) -> np.ndarray:
+    return np.asarray(np.clip(np.rint(real / step[:, None]), -LIMIT, LIMIT))

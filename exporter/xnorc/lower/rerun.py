@@ -11,7 +11,8 @@ from xnorc.lower.ops import aten, is_call, shape_of
 
 
 def rerun(node: fx.Node, x: np.ndarray, w: np.ndarray, bias: bool) -> np.ndarray:
-    """The node's conv2d or linear in float64, on x (flat, elements of its input) and w; with its own bias or without."""
+    """The node's conv2d or linear in float64, on x (flat, elements of its input) and w; with its own bias or
+    without."""
     return rerun_in(node, torch.from_numpy(x), torch.from_numpy(w), bias).numpy()
 
 

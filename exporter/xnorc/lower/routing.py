@@ -28,7 +28,8 @@ def assembled(
     shape: tuple[int, int, int],
     nchw: bool = False,
 ) -> tuple[Tensor, np.ndarray]:
-    """A tensor of `shape` whose element e is element `at[e]` of `tensors[which[e]]` (0 where at is -1), and where e lies in it.
+    """A tensor of `shape` whose element e is element `at[e]` of `tensors[which[e]]` (0 where at is -1), and where
+    e lies in it.
 
     Elements are numbered in (h, w, ch) order, or in (ch, h, w) order with `nchw`.
 
@@ -53,14 +54,23 @@ def assembled(
         grid = np.arange(tensor.size).reshape(tensor.shape)[:: step[0], :: step[1], channel[c]]
         if grid.shape != (h, w) or (grid != from_at[:, :, c]).any() or (from_tensor[:, :, c] != source[c]).any():
             raise lowering.refuse(
-                node, f"elements of {tensor.name} are moved across the map in a way no kernel does",
+                node,
+                f"elements of {tensor.name} are moved across the map in a way no kernel does",
                 "permuted channels, x[:, :, ::2, ::2], a flattened map ahead of a linear layer",
-            )  # fmt: skip
+            )
     kind, scale = tensors[0].kind, tensors[0].scale
     output = lowering.tensor(f"{lowering.layer(node)}_routed", shape, kind, scale)
     inputs = tuple(t.name for t in tensors)
     lowering.emit(
-        Gather(name=lowering.layer(node), inputs=inputs, output=output, source=source, channel=channel, step_h=step[0], step_w=step[1])
+        Gather(
+            name=lowering.layer(node),
+            inputs=inputs,
+            output=output,
+            source=source,
+            channel=channel,
+            step_h=step[0],
+            step_w=step[1],
+        )
     )
     return output, place
 

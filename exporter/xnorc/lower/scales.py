@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """How large real values get, from the user's calibration images, and the scales of streams made from that.
 
-Streams that meet in residual adds share one scale, so that an add is one integer add.  int16 leaves room: the scale puts HEADROOM
-times the greatest calibrated magnitude at the int16 limit.
+Streams that meet in residual adds share one scale, so that an add is one integer add.  int16 leaves room: the
+scale puts HEADROOM times the greatest calibrated magnitude at the int16 limit.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from torch import fx
 
 from xnorc.capture import Captured, Range, run
 from xnorc.errors import LowerError
-from xnorc.lower.pixels import images_to_float
 from xnorc.lower.ops import is_elementwise, short_name
-from xnorc.lower.origins import Origins
 from xnorc.lower.options import Options
+from xnorc.lower.origins import Origins
+from xnorc.lower.pixels import images_to_float
 
 LIMIT16, LIMIT8 = 32767, 127
 HEADROOM = 1.25
@@ -65,11 +65,14 @@ class Scales:
         data = self.options.calibration
         if data is None:
             raise LowerError(
-                self.captured.where(asked), "a real-valued path becomes an integer stream, whose scale needs data",
+                self.captured.where(asked),
+                "a real-valued path becomes an integer stream, whose scale needs data",
                 "give calibration images: calibration=x_train[:256]",
-            )  # fmt: skip
+            )
         picks = np.unique(np.linspace(0, len(data) - 1, min(IMAGES, len(data))).astype(int))
-        nodes = [n for n in self.known if isinstance(n.meta.get("val"), torch.Tensor) and n.meta["val"].is_floating_point()]
+        nodes = [
+            n for n in self.known if isinstance(n.meta.get("val"), torch.Tensor) and n.meta["val"].is_floating_point()
+        ]
         seen: dict[fx.Node, list[float]] = {n: [] for n in nodes}
         for i in picks:
             real = images_to_float(data[i : i + 1], self.captured.example, self.options)

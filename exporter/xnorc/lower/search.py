@@ -5,9 +5,10 @@ A *site* is one independent question: a channel, or a channel at one class of pl
 sites at once: `codes(d)` takes int64 (K, S) and returns int8 (K, S) of 0, 1 or TIE.  `search` finds, for every
 site, each integer t in (low, high] at which the bit of t differs from the bit of t - 1.
 
-Up to EXHAUSTIVE evaluations, every integer is asked: the number of flips is then a fact.  Beyond, integers on a grid are asked
-and each flip between two neighbours is bisected; that is a fact for chains proved monotone (two grid points, the ends, then
-suffice) and evidence of the grid's fineness for others.  Memory is bounded by CHUNK elements, whatever the range.
+Up to EXHAUSTIVE evaluations, every integer is asked: the number of flips is then a fact.  Beyond, integers on a
+grid are asked and each flip between two neighbours is bisected; that is a fact for chains proved monotone (two
+grid points, the ends, then suffice) and evidence of the grid's fineness for others.  Memory is bounded by CHUNK
+elements, whatever the range.
 """
 
 from __future__ import annotations

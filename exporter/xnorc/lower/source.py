@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an integer tensor means: for every element of a float node, the integer that stands for it and the real it stands for."""
+"""What an integer tensor means: for every element of a float node, the integer that stands for it and the real it
+stands for."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ from xnorc.program import Tensor
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Source:
-    """Element e of `node` is `scale[e] * q + offset[e]`, rounded once to the node's dtype; q is element `at[e]` of `tensor`.
+    """Element e of `node` is `scale[e] * q + offset[e]`, rounded once to the node's dtype; q is element `at[e]` of
+    `tensor`.
 
     All arrays are flat, one entry an element of the node.
 
@@ -25,9 +27,12 @@ class Source:
         at: int64, index into the tensor in (h, w, ch) order.
         scale, offset: float64.
         low, high: int64, bounds of q, alike for all places of a channel so that they share thresholds.
-        noise: float64, how far torch's own value may lie from the formula (the order of a float sum); 0 where it is exact.
-        taps: int64, products summed into q where it is a sum of that many +-1 (so |q| <= taps, of one parity), else None.
-        table: for an input, the exact values of q = 0..255 in the node's dtype, (256, elements of `kind_of`), else None.
+        noise: float64, how far torch's own value may lie from the formula (the order of a float sum); 0 where it
+            is exact.
+        taps: int64, products summed into q where it is a sum of that many +-1 (so |q| <= taps, of one parity),
+            else None.
+        table: for an input, the exact values of q = 0..255 in the node's dtype, (256, elements of `kind_of`), else
+            None.
         kind_of: int64, column of `table` for each element.
         evaluate: how to compute `real` where the model's own operations lie ahead (a max pool of a chain), else None.
         exact: False where something was rounded: torch's value differs by more than `noise`.
@@ -68,7 +73,9 @@ class Source:
         if self.evaluate is not None:
             return self.evaluate(q, at, shift)
         if self.table is not None and self.kind_of is not None:
-            return self.table[torch.from_numpy(q.copy()), torch.from_numpy(np.broadcast_to(self.kind_of[at], q.shape).copy())]
+            return self.table[
+                torch.from_numpy(q.copy()), torch.from_numpy(np.broadcast_to(self.kind_of[at], q.shape).copy())
+            ]
         value = q * self.scale[at] + (self.offset[at] + shift * self.noise[at])
         return torch.from_numpy(value).to(dtype)
 

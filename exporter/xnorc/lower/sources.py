@@ -38,7 +38,9 @@ def lower_source(lowering: Lowering, node: fx.Node) -> Source:
     if is_join(node, lowering.known):
         return lower_join(lowering, node)
     raise lowering.refuse(
-        node, f"{node.target} of real values that depend on the image", "sums, differences, pools and averages of real maps"
+        node,
+        f"{node.target} of real values that depend on the image",
+        "sums, differences, pools and averages of real maps",
     )
 
 
@@ -50,11 +52,15 @@ def _bits(lowering: Lowering, node: fx.Node) -> Source:
     if bit_of_row is None or 1 not in bit_of_row:
         raise lowering.refuse(node, f"{len(table.codes)} values join a real-valued path", "two values")
     bits = lowering.bits_of(node, bit_of_row)
-    low, high = (
-        table.vals[bit_of_row.index(b)].double().expand(shape_of(node)).reshape(-1).numpy() for b in (0, 1)
-    )
+    low, high = (table.vals[bit_of_row.index(b)].double().expand(shape_of(node)).reshape(-1).numpy() for b in (0, 1))
     size = len(bits.at)
     return Source(
-        node=node, tensor=bits.tensor, at=bits.at, scale=high - low, offset=low, low=np.zeros(size, np.int64),
-        high=np.ones(size, np.int64), noise=np.zeros(size),
-    )  # fmt: skip
+        node=node,
+        tensor=bits.tensor,
+        at=bits.at,
+        scale=high - low,
+        offset=low,
+        low=np.zeros(size, np.int64),
+        high=np.ones(size, np.int64),
+        noise=np.zeros(size),
+    )

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The lowering in progress: the captured graph on one side, the nodes made so far on the other.
 
-How a value is lowered depends on what feeds it, and that on what feeds it in turn; the functions that do so live in files of
-their own and reach each other through this object, which remembers what was made.
+How a value is lowered depends on what feeds it, and that on what feeds it in turn; the functions that do so live
+in files of their own and reach each other through this object, which remembers what was made.
 """
 
 from __future__ import annotations
@@ -59,7 +59,9 @@ class Lowering:
     bits: dict[tuple[fx.Node, tuple[int | None, ...]], Bits] = field(default_factory=dict)
     known: Origins = field(default_factory=dict)
     points: set[fx.Node] = field(default_factory=set)  # origins that are bits
-    transparent: dict[fx.Node, fx.Node] = field(default_factory=dict)  # positive factors ahead of a sign -> the other factor
+    transparent: dict[fx.Node, fx.Node] = field(
+        default_factory=dict
+    )  # positive factors ahead of a sign -> the other factor
     unpacked: dict[Tensor, Tensor] = field(default_factory=dict)  # bits -> the same as int8
     streams: dict[tuple[fx.Node, float, Kind], Source] = field(default_factory=dict)
 

@@ -71,9 +71,16 @@ def _stream(lowering: Lowering, node: fx.Node, unit: float, kind: Kind) -> Sourc
     at[inside] = place
     full = np.full(len(elements), _limit(kind))
     return Source(
-        node=node, tensor=building.tensor, at=at, scale=np.full(len(elements), unit), offset=np.zeros(len(elements)),
-        low=-full, high=full, noise=np.zeros(len(elements)), exact=False,
-    )  # fmt: skip
+        node=node,
+        tensor=building.tensor,
+        at=at,
+        scale=np.full(len(elements), unit),
+        offset=np.zeros(len(elements)),
+        low=-full,
+        high=full,
+        noise=np.zeros(len(elements)),
+        exact=False,
+    )
 
 
 def _reach(source: Source) -> int:
@@ -90,13 +97,28 @@ def _constants(chain: Chain, inside: np.ndarray) -> np.ndarray:
 
 
 def _flush(
-    lowering: Lowering, node: fx.Node, building: _Building, place: np.ndarray, unit: float, kind: Kind, limits: tuple[int, int]
+    lowering: Lowering,
+    node: fx.Node,
+    building: _Building,
+    place: np.ndarray,
+    unit: float,
+    kind: Kind,
+    limits: tuple[int, int],
 ) -> None:
     """Make the pending affine a node."""
     building.tensor = emit_affine(
-        lowering, node, building.tensor, place, building.slope, building.offset, kind, unit, limits, building.reach,
+        lowering,
+        node,
+        building.tensor,
+        place,
+        building.slope,
+        building.offset,
+        kind,
+        unit,
+        limits,
+        building.reach,
         f"{lowering.layer(node)}_stream",
-    )  # fmt: skip
+    )
     building.slope, building.offset = np.full(len(place), unit), np.zeros(len(place))
     building.reach = max(abs(e) for e in limits)
 
@@ -118,7 +140,8 @@ def _take(
 def _clamp(
     lowering: Lowering, building: _Building, block: Block, place: np.ndarray, unit: float | None, kind: Kind
 ) -> None:
-    """A clip is tighter limits of an Affine; ahead of more operations it is held in int16 as fine as its values allow."""
+    """A clip is tighter limits of an Affine; ahead of more operations it is held in int16 as fine as its values
+    allow."""
     kind = kind if unit is not None else Kind.I16
     limit = _limit(kind)
     fine = unit if unit is not None else _own_unit(lowering, block.node)
@@ -152,10 +175,16 @@ def _prelu(
     output = lowering.tensor(f"{name}_prelu", building.tensor.shape, Kind.I16, fine)
     building.tensor = lowering.emit(
         PRelu(
-            name=name, inputs=(building.tensor.name,), output=output, before=zero, slope=slope, after=zero, low=-LIMIT16,
+            name=name,
+            inputs=(building.tensor.name,),
+            output=output,
+            before=zero,
+            slope=slope,
+            after=zero,
+            low=-LIMIT16,
             high=LIMIT16,
         )
-    )  # fmt: skip
+    )
 
 
 def _shifted_prelu(
@@ -168,7 +197,10 @@ def _shifted_prelu(
         return False
     before, prelu, after = parts[: bent[0]], parts[bent[0]], parts[bent[0] + 1 :]
     shifts = [*before, *after]
-    if any(b.kind != "affine" or (np.abs(b.slope - 1) > UNITY).any() for b in shifts) or (np.abs(prelu.slope - 1) > UNITY).any():
+    if (
+        any(b.kind != "affine" or (np.abs(b.slope - 1) > UNITY).any() for b in shifts)
+        or (np.abs(prelu.slope - 1) > UNITY).any()
+    ):
         return False
     ch = building.tensor.shape[2]
     ahead, behind = (sum((b.offset for b in blocks), np.zeros(len(place))) / unit for blocks in (before, after))
@@ -184,10 +216,16 @@ def _shifted_prelu(
     output = lowering.tensor(f"{name}_prelu", building.tensor.shape, Kind.I16, unit)
     building.tensor = lowering.emit(
         PRelu(
-            name=name, inputs=(building.tensor.name,), output=output, before=tables[0].astype(np.int32),
-            slope=tables[1].astype(np.int16), after=tables[2].astype(np.int32), low=-LIMIT16, high=LIMIT16,
+            name=name,
+            inputs=(building.tensor.name,),
+            output=output,
+            before=tables[0].astype(np.int32),
+            slope=tables[1].astype(np.int16),
+            after=tables[2].astype(np.int32),
+            low=-LIMIT16,
+            high=LIMIT16,
         )
-    )  # fmt: skip
+    )
     building.reach = LIMIT16
     return True
 
@@ -224,6 +262,13 @@ def _side_by_side(lowering: Lowering, joint: fx.Node) -> Source:
     tensor, place = assembled(lowering, joint, tensors, which, at, program_shape(shape), nchw=len(shape) == 4)
     full = np.full(elements, LIMIT16)
     return Source(
-        node=joint, tensor=tensor, at=place, scale=np.full(elements, unit), offset=np.zeros(elements), low=-full, high=full,
-        noise=np.zeros(elements), exact=False,
-    )  # fmt: skip
+        node=joint,
+        tensor=tensor,
+        at=place,
+        scale=np.full(elements, unit),
+        offset=np.zeros(elements),
+        low=-full,
+        high=full,
+        noise=np.zeros(elements),
+        exact=False,
+    )

@@ -37,7 +37,9 @@ def whole_unit(lowering: Lowering, nodes: list[fx.Node]) -> float | None:
             return None
         slopes += [slope, offset]
         at = chain.entry_at
-        bound += float(np.maximum(np.abs(slope * source.low[at] + offset), np.abs(slope * source.high[at] + offset)).max())
+        bound += float(
+            np.maximum(np.abs(slope * source.low[at] + offset), np.abs(slope * source.high[at] + offset)).max()
+        )
     every = np.unique(np.abs(np.concatenate(slopes)))
     every = every[every > 0]
     if not len(every) or not (every == np.rint(every)).all():

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """How far the integer program is from PyTorch, tensor by tensor, on the user's own images.
 
-*Free-running*: each side computes on its own values, so a difference carries on.  *Teacher-forced*: a node of the program is
-given what PyTorch computed for its inputs, so only differences that arise in that node count.
+*Free-running*: each side computes on its own values, so a difference carries on.  *Teacher-forced*: a node of the
+program is given what PyTorch computed for its inputs, so only differences that arise in that node count.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from torch import fx, nn
 from xnorc.capture import Finite, run
 from xnorc.errors import DataError
 from xnorc.lower import Lowered, Options
+from xnorc.lower.logits import without_softmax
 from xnorc.lower.pixels import images_to_float
 from xnorc.lower.source import Source
 from xnorc.lower.state import Bits
@@ -30,9 +31,10 @@ class Row:
     Attributes:
         layer: module path; tensor: name in the program; kind: its kind.
         elements: compared, over all images.
-        free, forced: bits that differ, free-running and teacher-forced; for streams, elements off by more than one unit.
-        free_error, forced_error: for streams and sums, root mean square difference over the root mean square of the float
-            values; None for bits.
+        free, forced: bits that differ, free-running and teacher-forced; for streams, elements off by more than one
+            unit.
+        free_error, forced_error: for streams and sums, root mean square difference over the root mean square of
+            the float values; None for bits.
     """
 
     layer: str
@@ -96,7 +98,7 @@ def compare(lowered: Lowered, x: np.ndarray, y: np.ndarray | None = None) -> Com
 
 
 def _correlation(a: np.ndarray, b: np.ndarray) -> float:
-    a, b = a - a.mean(axis=1, keepdims=True), b - b.mean(axis=1, keepdims=True)  # log-softmax shifts each image's logits
+    a, b = a - a.mean(), b - b.mean()
     norm = float(np.sqrt((a * a).sum() * (b * b).sum()))
     return float((a * b).sum()) / norm if norm else 1.0
 
@@ -106,31 +108,41 @@ class _Watch:
 
     def __init__(self, lowered: Lowered) -> None:
         self.lowered, self.program = lowered, lowered.program
+        self.scores = without_softmax(lowered.captured)
         known = self.program.tensors
         self.made = {n.output.name: n for n in self.program.nodes}
         self.stands: dict[str, Bits | Source] = {b.tensor.name: b for b in lowered.bits if b.tensor.name in known}
-        self.stands |= {s.tensor.name: s for s in lowered.sources if s.tensor.name in known and s.tensor.name not in self.stands}
+        self.stands |= {
+            s.tensor.name: s for s in lowered.sources if s.tensor.name in known and s.tensor.name not in self.stands
+        }
         self.counts = {name: np.zeros(3, np.int64) for name in self.stands if name in self.made}
         self.squares = {name: np.zeros(3) for name in self.counts}
 
     def image(self, x: np.ndarray) -> np.ndarray:
-        """Count one image (1, h, w, ch); returns the float logits (1, classes)."""
+        """Count one image (1, h, w, ch); returns the float logits (1, classes), ahead of any softmax."""
         captured = self.lowered.captured
         real = images_to_float(x, captured.example, self.lowered.options)
-        nodes = {s.node for s in self.stands.values()} | {captured.logits}
+        nodes = {s.node for s in self.stands.values()} | {captured.logits, self.scores}
         floats = run(captured.graph, {captured.input: real}, nodes)
         free = self.program.trace(x)
         teacher = {name: self._from_float(name, floats, free) for name in self.stands}
-        for name in self.counts:
-            node = self.made[name]
-            inputs = [teacher.get(i, (free[i], None))[0] for i in node.inputs]
-            self._count(node, teacher[name], free[name], node.run(*inputs))
-        return floats[captured.logits].reshape(1, -1).double().numpy()
+        taught: dict[str, np.ndarray] = {
+            self.program.input.name: x
+        }  # PyTorch's value, or what follows from PyTorch's values
+        for node in self.program.nodes:
+            name = node.output.name
+            forced = node.run(*(taught[i] for i in node.inputs))
+            taught[name] = forced
+            if name in self.counts:
+                self._count(node, teacher[name], free[name], forced)
+                taught[name] = np.where(teacher[name][1].reshape(forced.shape), teacher[name][0], forced)
+        return floats[self.scores].reshape(1, -1).double().numpy()
 
     def _from_float(
         self, name: str, floats: dict[fx.Node, Any], free: dict[str, np.ndarray]
     ) -> tuple[np.ndarray, np.ndarray]:
-        """PyTorch's value of a tensor: as the program's integers (1, h, w, ch), and bool (elements,) of what it covers."""
+        """PyTorch's value of a tensor: as the program's integers (1, h, w, ch), and bool (elements,) of what it
+        covers."""
         stands = self.stands[name]
         value = floats[stands.node].reshape(-1).double()
         out = free[name].reshape(-1).copy()
@@ -183,7 +195,11 @@ def _bits(stands: Bits, value: torch.Tensor, lowered: Lowered) -> np.ndarray:
 
 
 def verify(
-    module: nn.Module, example_input: torch.Tensor, x: np.ndarray, y: np.ndarray | None = None, options: Options | None = None
+    module: nn.Module,
+    example_input: torch.Tensor,
+    x: np.ndarray,
+    y: np.ndarray | None = None,
+    options: Options | None = None,
 ) -> Comparison:
     """Export in memory and compare with PyTorch on the user's images; see `compare`."""
     from xnorc.lower.export import lower_module
