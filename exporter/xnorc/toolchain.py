@@ -25,8 +25,10 @@ from xnorc.render.board import render_board
 from xnorc.resources import folder
 
 WARNINGS = ("-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wmissing-prototypes", "-Werror")
+# Bytes of the arena hold one type after another, which strict aliasing does not foresee.
+DIALECT = ("-std=c11", "-fno-strict-aliasing", "-fno-common")
 # Freestanding: the compiler assumes no C library.  Integer code only, so no FPU has to be switched on.
-TARGET = ("-std=c11", "-mthumb", "-mfloat-abi=soft", "-ffreestanding", "-fno-common", "-g")
+TARGET = (*DIALECT, "-mthumb", "-mfloat-abi=soft", "-ffreestanding", "-g")
 SECTIONS = ("-ffunction-sections", "-fdata-sections")
 # newlib-nano gives memcpy, memset, memmove and memcmp, which gcc also calls on its own; anything that needs more of
 # it (a heap, a file) fails to link, because nothing supplies its system calls.
@@ -173,7 +175,7 @@ def build_host(
     """
     gcc = host_compiler()
     out.parent.mkdir(parents=True, exist_ok=True)
-    flags = ["-std=c11", "-g", "-O1" if sanitize else "-O2", *WARNINGS, *(SANITIZE if sanitize else ())]
+    flags = [*DIALECT, "-g", "-O1" if sanitize else "-O2", *WARNINGS, *(SANITIZE if sanitize else ())]
     flags += ["-fPIC"] if shared else []
     flags += [f"-I{path}" for path in includes] + [f"-D{key}={value}" for key, value in (defines or {}).items()]
     objects = compile_all([gcc, *flags], list(sources), out.parent / f"{out.name}.obj", optimise=False)

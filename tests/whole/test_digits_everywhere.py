@@ -11,9 +11,11 @@ import pytest
 
 from xnorc import zoo
 from xnorc.boards import all_boards, load
+from xnorc.build import build_firmware
 from xnorc.data import digits
 from xnorc.deploy import running
 from xnorc.measure import Target, measure
+from xnorc.plan import reserved_for
 from xnorc.program import digest
 from xnorc.report.session import Verify, stream_samples
 
@@ -88,6 +90,17 @@ def test_the_board_gives_every_held_out_digit_the_programs_logits(
     assert report.count is not None
     assert report.count > 0
     assert {memory.name: memory.used <= memory.total for memory in report.memories} == {"flash": True, "RAM": True}
+
+
+@pytest.mark.emulator
+@pytest.mark.parametrize("name", BOARDS)
+def test_the_planner_leaves_the_application_the_ram_it_takes(
+    name: str, need: Callable[..., None], tmp_path: Path
+) -> None:
+    need("arm-none-eabi-gcc")
+    built = build_firmware(zoo.program("digits"), load(name), tmp_path)
+    assert built.data <= reserved_for(zoo.program("digits"))
+    built.plan.check(built.code, built.data)
 
 
 @pytest.mark.emulator

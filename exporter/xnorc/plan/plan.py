@@ -16,7 +16,9 @@ from xnorc.program import Node, Program, Tensor
 if TYPE_CHECKING:
     from xnorc.boards import Board
 
-RESERVED = 2048  # bytes of RAM assumed for the link's buffers and totals until the linker has counted them
+# RAM assumed for the link, the totals and the layer clock until the linker has counted it: the application takes about 300
+# bytes and 4 a node (tests/plan holds this above what a build needs).
+RESERVED, RESERVED_PER_NODE = 512, 4
 _MODEL = 44  # sizeof(bnn_model_t) on Arm
 _PLACE = 8  # sizeof(bnn_tensor_t)
 
@@ -86,12 +88,12 @@ class Plan:
         """The C functions it calls, sorted."""
         return tuple(sorted({step.kernel.function for step in self.steps}))
 
-    def check(self, code: int = 0, data: int = RESERVED) -> None:
+    def check(self, code: int = 0, data: int | None = None) -> None:
         """Raise FitError unless the model and the rest of the firmware fit the board; without a board all fits.
 
         Args:
             code: bytes of flash besides the model's constants.
-            data: bytes of RAM besides the arena and the stack.
+            data: bytes of RAM besides the arena and the stack; the planner's assumption where not known yet.
 
         Raises:
             FitError: naming the layer that needs most and the bytes that are missing.
@@ -99,6 +101,7 @@ class Plan:
         if self.board is None:
             return
         memory = self.board.memory
+        data = reserved_for(self.program) if data is None else data
         ram = self.arena + data + memory.stack
         if ram > memory.ram.length:
             worst = max(self.steps, key=lambda s: s.ram)
@@ -119,7 +122,12 @@ class Plan:
             )
 
 
-def plan(program: Program, board: Board | None = None, reserved: int = RESERVED) -> Plan:
+def reserved_for(program: Program) -> int:
+    """Bytes of RAM that the planner leaves to the application."""
+    return RESERVED + RESERVED_PER_NODE * len(program.nodes)
+
+
+def plan(program: Program, board: Board | None = None, reserved: int | None = None) -> Plan:
     """Choose kernels and places.
 
     Every node gets its fastest kernel; while the arena exceeds the board's RAM, the node whose run needs most
@@ -128,12 +136,13 @@ def plan(program: Program, board: Board | None = None, reserved: int = RESERVED)
     Args:
         program: verified.
         board: what to fit; None takes the fastest kernels.
-        reserved: bytes of RAM that neither the arena nor the stack may use.
+        reserved: bytes of RAM that neither the arena nor the stack may use; `reserved_for(program)` by default.
     """
     known = program.tensors
     tensors = [tuple(known[name] for name in node.inputs) for node in program.nodes]
     options = [kernels_of(node, ts) for node, ts in zip(program.nodes, tensors, strict=True)]
     chosen = [0] * len(options)
+    reserved = reserved_for(program) if reserved is None else reserved
     budget = None if board is None else board.memory.ram.length - board.memory.stack - reserved
     while True:
         kernels = [offers[c] for offers, c in zip(options, chosen, strict=True)]
