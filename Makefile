@@ -1,6 +1,8 @@
 # Everything starts here, on a bare Debian or Ubuntu with Python 3.11+:
 #   make demo    train, export, build, boot on QEMU, stream the test split, report
 #   make test    the whole test suite
+#   make bench   instructions a word and a MAC of every kernel, exact, on QEMU
+#   make lint    ruff and mypy
 # Both set up what they need first: system packages (sudo only if something is missing) and a virtual environment.
 
 PYTHON ?= python3
@@ -25,6 +27,9 @@ test: setup
 
 lint: setup
 	@$(BIN)/ruff check exporter tests && $(BIN)/ruff format --check exporter tests && $(BIN)/mypy
+
+bench: setup
+	@$(BIN)/python tests/bench/kernels.py
 
 setup: system $(VENV)/.ready
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -55,13 +55,13 @@ def command(
         console.print(f"{result.folder}: {100 * result.accuracy:.2f} % on the held-out split")
 
 
-def _settings(words: list[str]) -> dict[str, object]:
+def _settings(words: list[str]) -> dict[str, Any]:
     """`a=1 b=x` as {"a": 1, "b": "x"}: values read as TOML where they are TOML, else as text."""
     import tomllib
 
     from xnorc.errors import DataError
 
-    settings: dict[str, object] = {}
+    settings: dict[str, Any] = {}
     for word in words:
         key, equals, value = word.partition("=")
         if not equals or not key.isidentifier():
