@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The slow check of a searched threshold: the model's own operations, at the model's own shapes, on whole maps.
 
-`Chain` runs operations at single elements.  Elementwise operations should not care; vector code with another tail, or a layout
-nobody thought of, could.  So every binarize point is run again the way PyTorch runs it, on maps of integers that lie at and
-around the thresholds, and the program's nodes must give the same bits.
+`Chain` runs operations at single elements.  Elementwise operations should not care; vector code with another tail,
+or a layout nobody thought of, could.  So every binarize point is run again the way PyTorch runs it, on maps of
+integers that lie at and around the thresholds, and the program's nodes must give the same bits.
 """
 
 from __future__ import annotations
@@ -77,7 +77,9 @@ def _near(part: Part, rng: np.random.Generator) -> np.ndarray:
     if thresholds.thr2 is not None:
         other = thresholds.thr2[at].astype(np.int64)
         thr = np.where(rng.integers(0, 2, thr.shape) == 1, other, thr)
-    low, high = int(source.low.min()), int(source.high.max())
+    low, high = np.zeros(thr.size, np.int64), np.zeros(thr.size, np.int64)
+    low[source.at], high[source.at] = source.low, source.high
+    low, high = low.reshape(thr.shape), high.reshape(thr.shape)
     anywhere = rng.integers(low, high, thr.shape, endpoint=True)
     near = thr + rng.integers(-NEAR, NEAR, thr.shape)
     return np.where((thr == ALWAYS) | (thr == NEVER), anywhere, np.clip(near, low, high))

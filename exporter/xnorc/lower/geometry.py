@@ -146,7 +146,7 @@ def _peel(at: np.ndarray, tensor: Tensor) -> tuple[np.ndarray, tuple[int, int, i
                     spread = ((0, 0), (top, h - th - top), (left, w - tw - left))
                     if mode == "reflect" and max(top, h - th - top, left, w - tw - left) >= min(th, tw):
                         continue
-                    if np.array_equal(np.pad(whole, spread, mode=mode), at):  # type: ignore[call-overload]
+                    if np.array_equal(np.pad(whole, spread, mode=mode), at):
                         name = "replicate" if mode == "edge" else "reflect"
                         return whole, (top, left, h - th - top, w - tw - left), name
     return at, (0, 0, 0, 0), "skip"

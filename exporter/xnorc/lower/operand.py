@@ -46,7 +46,7 @@ def rows_to_bits(finite: Finite) -> tuple[int | None, ...] | None:
     Rows strictly between two others (sign(0) between -1 and +1) have none: whether a sum can reach them is for the
     search to say. None altogether where the rows have no such order.
     """
-    rows = torch.stack(torch.broadcast_tensors(*finite.vals)).reshape(len(finite.vals), -1).to(torch.float64)
+    rows = torch.stack(torch.broadcast_tensors(*finite.vals)).reshape(len(finite.vals), -1).to(torch.float64)  # type: ignore[no-untyped-call]
     varies = (rows != rows[0]).any(dim=0)
     if not bool(varies.any()):
         return tuple(0 for _ in rows)
