@@ -146,7 +146,7 @@ class Rarer(nn.Module):
 def test_rarer_operations_have_plain_forms_too() -> None:
     module, x = Rarer().eval(), torch.randn(1, 2, 6, 6, generator=torch.Generator().manual_seed(3))
     net = capture(module, x)
-    assert {"var", "mean", "max_pool2d", "bmm"} <= set(names(net))
+    assert {"var", "running_mean", "max_pool2d", "bmm"} <= set(names(net))
     assert not {"var_mean", "einsum", "copy", "adaptive_max_pool2d"} & set(names(net))
     assert len(net.points) == 1
     assert not any("not known" in note for note in net.notes)
@@ -157,6 +157,7 @@ def names(net: Captured) -> list[str]:
 
 
 def test_the_normal_form_has_one_input_one_output_no_tuples_and_nothing_left_to_fold() -> None:
+    torch.manual_seed(0)
     module, x = Everything().eval(), torch.randn(1, 2, 6, 6)
     net = capture(module, x)
     nodes = list(net.graph.graph.nodes)
@@ -166,11 +167,14 @@ def test_the_normal_form_has_one_input_one_output_no_tuples_and_nothing_left_to_
     assert all(isinstance(n.meta["val"], torch.Tensor) for n in nodes if n.op != "output")
     assert all(n.users for n in nodes if n.op != "output")
     assert not any(n.op == "call_function" and all(s.op == "get_attr" for s in n.all_input_nodes) for n in nodes)
-    assert {"conv2d", "constant_pad_nd", "linear", "batch_norm", "amax", "argmax", "std", "mean"} <= set(names(net))
+    assert {"conv2d", "constant_pad_nd", "linear", "batch_norm", "amax", "argmax", "std", "running_mean"} <= set(
+        names(net)
+    )
     assert not {"dropout", "clone", "chunk", "split", "matmul", "mm", "addmm", "unbind"} & set(names(net))
-    other = torch.randn(1, 2, 6, 6)
-    with torch.no_grad():
-        assert torch.equal(run_logits(net.graph, other), module(other))
+    for _ in range(50):  # one in ten shows where a mean was found in another order
+        other = torch.randn(1, 2, 6, 6)
+        with torch.no_grad():
+            assert torch.equal(run_logits(net.graph, other), module(other))
 
 
 def test_every_pass_leaves_the_output_equal_to_the_last_bit(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from torch import fx
 from xnorc.capture.edit import dtype, shape
 from xnorc.capture.infer.pointwise import packet
 from xnorc.capture.infer.tables import Values, source
+from xnorc.capture.operations import running_mean
 from xnorc.capture.values import MAX_CODES, UNKNOWN, Const, Range, Value, bounds
 
 aten = torch.ops.aten
@@ -79,7 +80,8 @@ def _norm(node: fx.Node, x: Range) -> Range:
 
 
 BOUNDS: dict[Any, Callable[[fx.Node, Range], Range]] = {
-    aten.mean: _mean, aten.avg_pool1d: _pool, aten.avg_pool2d: _pool, aten.avg_pool3d: _pool,
+    aten.mean: _mean,
+    running_mean.overloadpacket: _mean, aten.avg_pool1d: _pool, aten.avg_pool2d: _pool, aten.avg_pool3d: _pool,
     aten.adaptive_avg_pool1d: _mean, aten.adaptive_avg_pool2d: _mean, aten.sum: _sum, aten.amax: _same,
     aten.amin: _same, aten.max: _same, aten.min: _same, aten.median: _same, aten.cummax: _same,
     aten.var: _variance, aten.std: _deviation, aten.softmax: _softmax, aten._softmax: _softmax,

@@ -8,8 +8,10 @@ from typing import Any
 
 from torch import fx
 
-from xnorc.capture.edit import insert, replace, shape
+from xnorc.capture.edit import constant, insert, is_constant, replace, shape
+from xnorc.capture.execute import run
 from xnorc.capture.infer.pointwise import aten, packet
+from xnorc.capture.operations import running_mean
 from xnorc.capture.passes.work import Work
 from xnorc.capture.source import op_name, where
 from xnorc.errors import CaptureError
@@ -27,7 +29,11 @@ def split_tuples(work: Work) -> bool:
             whole, index = node.args
             assert isinstance(whole, fx.Node)
             assert isinstance(index, int)
-            plain = _plain(work.gm, whole, index, node)
+            plain: fx.Node | None
+            if is_constant(whole):
+                plain = constant(work.gm, node, run(work.gm, {}, [whole])[whole][index], node)
+            else:
+                plain = _plain(work.gm, whole, index, node)
             if plain is None:
                 raise CaptureError(where(whole), f"{op_name(whole)} returns several tensors", "no plain form is known")
             replace(node, plain)
@@ -64,9 +70,10 @@ def _plain(gm: fx.GraphModule, whole: fx.Node, index: int, node: fx.Node) -> fx.
         if index == 0:
             spread = getattr(aten.var if op is aten.var_mean else aten.std, overload)
             return insert(gm, node, spread, args, node, **whole.kwargs)
-        keepdim = _argument(whole, 3, "keepdim", False)  # (x, dim, unbiased, keepdim), or all but x and dim by name
+        keepdim = bool(_argument(whole, 3, "keepdim", False))  # (x, dim, unbiased, keepdim), or the last two by name
         dims = _argument(whole, 1, "dim", None) if overload != "default" else None
-        return insert(gm, node, aten.mean.dim, (x, dims, keepdim), node)
+        every = list(range(len(shape(x))))
+        return insert(gm, node, running_mean, (x, every if dims is None else list(dims), keepdim), node)
     if op is aten.adaptive_max_pool2d and index == 0:
         return _even_windows(gm, whole, node)
     if op is aten.native_layer_norm and index == 0:
