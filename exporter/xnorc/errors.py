@@ -19,9 +19,6 @@ class XnorcError(Exception):
         self.where, self.what, self.hint = where, what, hint
         super().__init__(f"{where}: {what}" + (f" ({hint})" if hint else ""))
 
-    def __reduce__(self) -> tuple[type[XnorcError], tuple[str, str, str]]:
-        return type(self), (self.where, self.what, self.hint)  # crosses the capture child's pipe
-
 
 class CaptureError(XnorcError):
     """The model cannot be read as a graph of ATen operations."""

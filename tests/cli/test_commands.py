@@ -194,6 +194,13 @@ def test_a_network_that_does_not_fit_is_refused_with_layer_and_bytes(tmp_path: P
     refused(xnorc("build", tmp_path, "--board", "stm32vldiscovery"), "classifier.big", "bytes", "RAM")
 
 
+def test_a_model_that_kills_the_interpreter_is_one_line(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    (tmp_path / "deadly.py").write_text("import os, signal\n\ndef build():\n    os.kill(os.getpid(), signal.SIGSEGV)\n")
+    refused(xnorc("export", "deadly:build", "--out", "out", "--shape", "1,8,8", cwd=tmp_path), "SIGSEGV", "interpreter")
+    assert not (tmp_path / "out").exists()
+
+
 def test_debug_shows_where_an_error_comes_from() -> None:
     done = xnorc("--debug", "inspect", "nowhere")
     assert done.returncode == 1
