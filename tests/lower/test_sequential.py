@@ -186,6 +186,21 @@ def test_a_chain_that_flips_three_times_is_refused_by_channel():
         )
 
 
+def test_channels_of_equal_constants_keep_their_own_flips():
+    class Polar(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b, self.c = Conv(1, 6, 3, padding=1, bias=False), Conv(6, 8, 3, bias=False), Linear(288, 3)
+            self.register_buffer("pol", torch.tensor([1.0, -1, -1, 1, -1, -1, 1, 1]).view(8, 1, 1))
+
+        def forward(self, x):
+            return self.c(pm1(self.b(pm1(self.a(x) - 0.3)) * self.pol - 2.5).flatten(1))
+
+    made, result = compared(lively(Polar()), SHAPE)
+    assert result.differing_bits == 0
+    assert made.program.nodes[1].thresholds.flip.tolist() == [False, True, True, False, True, True, False, False]
+
+
 def test_a_network_that_ignores_its_image_is_refused():
     with pytest.raises(LowerError, match="do not depend on the image"):
         lowered(net(Conv(1, 5, 3, padding=1), nn.PReLU(5, -0.4), Bits(), *TAIL), SHAPE)

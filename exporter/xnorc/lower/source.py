@@ -53,8 +53,9 @@ class Source:
     exact: bool = True
 
     def classes(self) -> np.ndarray:
-        """int64: elements of equal number mean the same thing and range alike."""
-        columns = [self.scale, self.offset, self.low, self.high, self.noise]
+        """int64: elements of equal number are of one channel, mean the same thing and range alike."""
+        channel = self.at % self.tensor.shape[2]
+        columns = [channel, self.scale, self.offset, self.low, self.high, self.noise]
         columns += [c for c in (self.taps, self.kind_of) if c is not None]
         ids = np.zeros(len(self.at), np.int64)
         for column in columns:
