@@ -17,6 +17,7 @@ from xnorc.capture.passes.fold_known import fold_known
 from xnorc.capture.passes.merge_common import merge_common
 from xnorc.capture.passes.pair_comparisons import pair_comparisons
 from xnorc.capture.passes.refuse_effects import refuse_effects
+from xnorc.capture.passes.refuse_numbers import refuse_numbers
 from xnorc.capture.passes.rewrite_dots import rewrite_dots
 from xnorc.capture.passes.rewrite_masks import rewrite_masks
 from xnorc.capture.passes.split_tuples import split_tuples
@@ -26,7 +27,7 @@ from xnorc.errors import CaptureError
 Pass = Callable[[Work], bool]
 
 STAGES: tuple[tuple[Pass, ...], ...] = (
-    (refuse_effects,),
+    (refuse_effects, refuse_numbers),
     (fold_numbers, erase_noise, split_tuples, rewrite_masks, expand_composites, merge_common),
     (erase_noise, merge_common, pair_comparisons, cancel_straight_through),  # symbolically, before weights are folded
     (settle_weights,),
