@@ -110,7 +110,9 @@ def test_export_verify_and_inspect_agree(tmp_path: Path) -> None:
     told = json.loads(xnorc("export", tmp_path / "model.pt2", "-o", out, "--name", "digits", "--json").stdout)
     assert sorted(p.name for p in out.iterdir())[0:3] == ["bnn_model_size.h", "constants.npz", "export.json"]
     assert told["digest"] == json.loads(xnorc("inspect", out, "--json").stdout)["digest"]
-    done = xnorc("verify", tmp_path / "model.pt2", "--program", out, "--data", "digits", "-n", 20, "--name", "digits", "--json")
+    done = xnorc(
+        "verify", tmp_path / "model.pt2", "--program", out, "--data", "digits", "-n", 20, "--name", "digits", "--json"
+    )
     found = json.loads(done.stdout)
     assert done.returncode == 0
     assert found["same_program"] is True
@@ -134,7 +136,9 @@ def test_run_checks_every_tensor_and_report_writes_both_files(need: Callable[...
     done = xnorc("run", copy, "--board", "microbit", "--data", "digits", "-n", 3, "--check")
     assert done.returncode == 0
     assert "bit for bit" in done.stdout
-    done = xnorc("report", copy, "--board", "microbit", "--data", "digits", "-n", 20, "--out", copy / "report", "--json")
+    done = xnorc(
+        "report", copy, "--board", "microbit", "--data", "digits", "-n", 20, "--out", copy / "report", "--json"
+    )
     told = json.loads(done.stdout)
     assert told == json.loads((copy / "report" / "report.json").read_text())
     assert set(told["accuracy"]) == {"pytorch", "program", "host", "device"}

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Networks by strangers, exported unmodified: bit for bit where they have no stream, in accuracy where they have one.
 
-A network without a stream must differ from PyTorch in zero bits over 1,000 images, half noise and half digits.  One with
-streams must reach the float model's top-1 on the 2,995 held-out images within 0.3 points.  Every program must give the same
-tensors as C, on this machine under sanitizers and on an emulated Cortex-M4.
+A network without a stream must differ from PyTorch in zero bits over 1,000 images, half noise and half digits.  One
+with streams must reach the float model's top-1 on the 2,995 held-out images within 0.3 points.  Every program must give
+the same tensors as C, on this machine under sanitizers and on an emulated Cortex-M4.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import gallery  # noqa: E402
 from gallery.data import digits  # noqa: E402
-
 from xnorc.lower import Lowered  # noqa: E402
 from xnorc.lower.export import lower_module, make_options  # noqa: E402
 from xnorc.lower.verify import compare  # noqa: E402
@@ -38,7 +37,7 @@ POINTS = 0.003
 
 @cache
 def lowered(name: str) -> tuple[ModuleType, Lowered]:
-    """The author's own module, exported with what an author would pass: an example, training images, the normalisation."""
+    """The author's own module, exported with what an author would pass: an example, images, the normalisation."""
     module = gallery.load(name)
     train = as_images(digits(module.INPUT)[0][:300])
     example = gallery.to_float(module, gallery.images(module, 2)[:1])

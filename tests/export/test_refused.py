@@ -14,7 +14,6 @@ TESTS = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(TESTS))
 
 import refused  # noqa: E402
-
 from xnorc.capture import load_factory  # noqa: E402
 from xnorc.errors import XnorcError  # noqa: E402
 from xnorc.lower.export import export  # noqa: E402

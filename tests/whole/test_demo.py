@@ -23,7 +23,9 @@ def test_the_demo_trains_exports_boots_and_agrees_everywhere(need: Callable[...,
     pytest.importorskip("lightning")
     environment = {**os.environ, "PYTHONPATH": str(EXPORTER)}
     command = [sys.executable, "-m", "xnorc.cli", "demo", "--out", str(tmp_path / "demo")]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path, timeout=580, check=False)
+    done = subprocess.run(
+        command, capture_output=True, text=True, env=environment, cwd=tmp_path, timeout=580, check=False
+    )
     assert done.returncode == 0, done.stderr
     told = json.loads((tmp_path / "demo" / "report.json").read_text())
     accuracy = told["accuracy"]

@@ -17,8 +17,15 @@ def command(
         Path | None, typer.Option("--out", "-o", help="Folder for the result [default: build/RECIPE].")
     ] = None,
     data: Annotated[
-        str, typer.Option("--data", "-d", help="digits, mnist, cifar10, cifar100, an .npz or a folder of images.")
-    ] = "digits",
+        str | None,
+        typer.Option(
+            "--data",
+            "-d",
+            help="digits, mnist, cifar10, cifar100, a folder of images, or one with train.npz and test.npz "
+            "[default: the recipe's].",
+            show_default=False,
+        ),
+    ] = None,
     path: Annotated[
         Path | None, typer.Option("--path", help="Where the data set's local file is.", show_default=False)
     ] = None,
@@ -30,7 +37,7 @@ def command(
     ] = None,
     as_json: bool = JSON,
 ) -> None:
-    """Train a network; writes network.pt2, state.pt, the recipe and a log.
+    """Train a network; writes model.pt2, model.pt (weights only), recipe.toml, run.json and log.jsonl.
 
     [bold]Example[/bold]: xnorc train digits --out build/digits
     """
@@ -38,11 +45,13 @@ def command(
     from xnorc.extras import need
 
     need("train", "xnorc train")
+    from xnorc.nn.recipe import load_recipe
     from xnorc.nn.train import train
 
+    wanted = load_recipe(recipe)
     result = train(
-        recipe,
-        load(data, path),
+        wanted,
+        load(data or wanted.data, path),
         out or Path("build") / Path(recipe).stem,
         seed=seed,
         resume=resume,

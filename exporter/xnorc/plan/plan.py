@@ -16,8 +16,8 @@ from xnorc.program import Node, Program, Tensor
 if TYPE_CHECKING:
     from xnorc.boards import Board
 
-# RAM assumed for the link, the totals and the layer clock until the linker has counted it: the application takes about 300
-# bytes and 4 a node (tests/plan holds this above what a build needs).
+# RAM assumed for the link, the totals and the layer clock until the linker has counted it: the application takes
+# about 300 bytes and 4 a node (a test holds this above what a build needs, on every board).
 RESERVED, RESERVED_PER_NODE = 512, 4
 _MODEL = 44  # sizeof(bnn_model_t) on Arm
 _PLACE = 8  # sizeof(bnn_tensor_t)
