@@ -204,3 +204,28 @@ def test_channels_of_equal_constants_keep_their_own_flips():
 def test_a_network_that_ignores_its_image_is_refused():
     with pytest.raises(LowerError, match="do not depend on the image"):
         lowered(net(Conv(1, 5, 3, padding=1), nn.PReLU(5, -0.4), Bits(), *TAIL), SHAPE)
+
+
+@pytest.mark.parametrize(
+    "edges",
+    [
+        lambda x: F.pad(F.pad(x, (1, 0, 0, 2), mode="replicate"), (0, 1, 1, 0)),
+        lambda x: F.pad(x, (2, 2, 1, 1), mode="reflect")[:, :, 1:, :9],
+        lambda x: x[:, :, 1:7, 2:].flip(1),
+    ],
+    ids=["replicated inside zeros", "mirrored and cropped", "cropped"],
+)
+def test_edges_that_no_window_can_take_over(edges):
+    class Edged(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.n, self.b, self.m = Conv(1, 6, 3, padding=1), nn.BatchNorm2d(6), Conv(6, 5, 3), nn.BatchNorm2d(5)
+            self.c = Conv(5, 4, 3)
+
+        def forward(self, x):
+            x = pm1(self.m(self.b(edges(pm1(self.n(self.a(x)))))))
+            return self.c(x).sum((2, 3))
+
+    _, result = compared(lively(Edged()), SHAPE)
+    assert result.differing_bits == 0
+    assert result.same_labels == result.images

@@ -1,15 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bring elements into the place a kernel wants them: channel routes and subsampling become a Gather."""
+"""Bring elements into the place a kernel wants them.
+
+Channel routes, crops and subsampling are a Gather.  Replicated or mirrored edges that no window can take over (because
+zero pads lie around them, or part of them is cropped away) are made by a depthwise convolution of weights 1.
+"""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from torch import fx
 
 from xnorc.lower.source import canonical
 from xnorc.lower.state import Lowering
-from xnorc.program import Tensor
+from xnorc.program import Kind, Tensor, Thresholds, Window
+from xnorc.program.nodes.bconv2d import BConv2d
 from xnorc.program.nodes.gather import ZERO, Gather
+from xnorc.program.nodes.iconv2d import IConv2d
+
+MOST_PAD = 8  # rows or columns of replicated or mirrored edge that are tried
 
 
 def routed(
@@ -28,10 +38,12 @@ def assembled(
     shape: tuple[int, int, int],
     nchw: bool = False,
 ) -> tuple[Tensor, np.ndarray]:
-    """A tensor of `shape` whose element e is element `at[e]` of `tensors[which[e]]` (0 where at is -1), and where
-    e lies in it.
+    """A tensor of `shape` whose element e is element `at[e]` of `tensors[which[e]]`, 0 where at is -1.
 
     Elements are numbered in (h, w, ch) order, or in (ch, h, w) order with `nchw`.
+
+    Returns:
+        the tensor, and where each element e lies in it.
 
     Raises:
         LowerError: the moves are not channel routes over a regular grid of pixels.
@@ -43,42 +55,134 @@ def assembled(
     from_tensor, from_at = from_tensor.reshape(shape), from_at.reshape(shape)
     if len(tensors) == 1 and tensors[0].shape == shape and (from_at.reshape(-1) == np.arange(len(at))).all():
         return tensors[0], place
-    step = _step(tensors[0], shape)
-    source, channel = np.full(ch, ZERO, np.uint8), np.zeros(ch, np.uint16)
-    for c in range(ch):
-        if (from_at[:, :, c] < 0).all():
-            continue
-        source[c] = from_tensor[0, 0, c]
-        tensor = tensors[source[c]]
-        channel[c] = from_at[0, 0, c] % tensor.shape[2]
-        grid = np.arange(tensor.size).reshape(tensor.shape)[:: step[0], :: step[1], channel[c]]
-        if grid.shape != (h, w) or (grid != from_at[:, :, c]).any() or (from_tensor[:, :, c] != source[c]).any():
-            raise lowering.refuse(
-                node,
-                f"elements of {tensor.name} are moved across the map in a way no kernel does",
-                "permuted channels, x[:, :, ::2, ::2], a flattened map ahead of a linear layer",
-            )
-    kind, scale = tensors[0].kind, tensors[0].scale
-    output = lowering.tensor(f"{lowering.layer(node)}_routed", shape, kind, scale)
-    inputs = tuple(t.name for t in tensors)
+    routes = [_route(from_tensor[:, :, c], from_at[:, :, c], tensors) for c in range(ch)]
+    grids = {route.grid for route in routes if route is not None and route.grid is not None}
+    zeros = any(route is not None and route.source == ZERO for route in routes)
+    if None in routes or len(grids) != 1 or (zeros and tensors[0].kind is Kind.BIT):
+        raise lowering.refuse(
+            node,
+            f"elements of {tensors[0].name} are moved across the map in a way no kernel does",
+            "permuted channels, crops, x[:, :, ::2, ::2], a flattened map ahead of a linear layer",
+        )
+    rows, cols = grids.pop()
+    tensors = [_edged(lowering, node, tensor, rows, cols) for tensor in tensors]
+    picks = [route for route in routes if route is not None]
+    source = np.array([route.source for route in picks], np.uint8)
+    channel = np.array([route.channel for route in picks], np.uint16)
+    identity = len(tensors) == 1 and tensors[0].shape == shape and rows.plain and cols.plain
+    if identity and (channel == np.arange(ch)).all() and (source == 0).all():
+        return tensors[0], place
+    output = lowering.tensor(f"{lowering.layer(node)}_routed", shape, tensors[0].kind, tensors[0].scale)
     lowering.emit(
         Gather(
             name=lowering.layer(node),
-            inputs=inputs,
+            inputs=tuple(t.name for t in tensors),
             output=output,
             source=source,
             channel=channel,
-            step_h=step[0],
-            step_w=step[1],
+            step_h=rows.step,
+            step_w=cols.step,
+            top=rows.start,
+            left=cols.start,
         )
     )
     return output, place
 
 
-def _step(tensor: Tensor, shape: tuple[int, int, int]) -> tuple[int, int]:
-    """The subsampling that takes the tensor's height and width to those wanted."""
-    steps = [
-        next((s for s in range(1, size + 1) if -(-size // s) == want), 1)
-        for size, want in zip(tensor.shape[:2], shape[:2], strict=True)
-    ]
-    return steps[0], steps[1]
+@dataclass(frozen=True)
+class Axis:
+    """How one axis is read: `before` and `after` places of edge (`mode` "edge" or "reflect") are added, then
+    places start, start + step, ... are taken."""
+
+    mode: str
+    before: int
+    after: int
+    start: int
+    step: int
+
+    @property
+    def plain(self) -> bool:
+        """Nothing is left for a Gather to do along this axis."""
+        return self.start == 0 and self.step == 1
+
+
+@dataclass(frozen=True)
+class Route:
+    """Where one output channel comes from; grid is None for a channel of zeros."""
+
+    source: int
+    channel: int
+    grid: tuple[Axis, Axis] | None
+
+
+def _route(from_tensor: np.ndarray, from_at: np.ndarray, tensors: list[Tensor]) -> Route | None:
+    """One channel's (h, w) origins as a route; None where there is none."""
+    if (from_at < 0).all():
+        return Route(ZERO, 0, None)
+    source = int(from_tensor[0, 0])
+    h, w, ch = tensors[source].shape
+    if (from_at < 0).any() or (from_tensor != source).any() or (from_at % ch != from_at[0, 0] % ch).any():
+        return None
+    pixel = from_at // ch
+    rows, cols = pixel[:, 0] // w, pixel[0] % w
+    if (pixel != rows[:, None] * w + cols[None, :]).any():
+        return None
+    for mode in ("edge", "reflect"):
+        grid = _axis(rows, h, mode), _axis(cols, w, mode)
+        if grid[0] is not None and grid[1] is not None:
+            return Route(source, int(from_at[0, 0] % ch), (grid[0], grid[1]))
+    return None
+
+
+def _axis(wanted: np.ndarray, size: int, mode: str) -> Axis | None:
+    """The least edge that makes `wanted` a regular walk."""
+    steps = [int(wanted[1] - wanted[0])] if len(wanted) > 1 and wanted[1] > wanted[0] else []
+    for before in range(min(MOST_PAD, size) + 1):
+        for after in range(min(MOST_PAD, size) + 1):
+            if mode == "reflect" and max(before, after) >= size:
+                continue
+            padded = np.pad(np.arange(size), (before, after), mode=mode)  # type: ignore[call-overload]
+            for step in dict.fromkeys([1, *steps, 2, size]):
+                for start in range(len(padded) if before == 0 else 1):
+                    if np.array_equal(padded[start::step][: len(wanted)], wanted):
+                        return Axis(mode if before or after else "edge", before, after, start, step)
+    return None
+
+
+def _edged(lowering: Lowering, node: fx.Node, tensor: Tensor, rows: Axis, cols: Axis) -> Tensor:
+    """The tensor with its edges replicated or mirrored."""
+    if not any((rows.before, rows.after, cols.before, cols.after)):
+        return tensor
+    h, w, ch = tensor.shape
+    modes = {axis.mode for axis in (rows, cols) if axis.before or axis.after}
+    if len(modes) > 1:
+        raise lowering.refuse(node, "edges mirrored one way and replicated the other", "one kind of padding")
+    window = Window(
+        kh=1,
+        kw=1,
+        pad_top=rows.before,
+        pad_bottom=rows.after,
+        pad_left=cols.before,
+        pad_right=cols.after,
+        pad_mode="replicate" if modes == {"edge"} else "reflect",
+    )
+    shape = (*window.out_hw(h, w), ch)
+    layer, ones = lowering.layer(node), np.ones((ch, 1, 1, 1), np.int8)
+    if tensor.kind is not Kind.BIT:
+        kind = Kind.I32 if tensor.kind is Kind.I32 else Kind.I16
+        output = lowering.tensor(f"{layer}_edged", shape, kind, tensor.scale)
+        return lowering.emit(
+            IConv2d(name=layer, inputs=(tensor.name,), output=output, weights=ones, window=window, groups=ch)
+        )
+    zero = Thresholds(
+        thr=np.zeros((1, 1, ch), np.int32),
+        flip=np.zeros(ch, bool),
+        rows=np.zeros(shape[0], np.uint8),
+        cols=np.zeros(shape[1], np.uint8),
+    )
+    output = lowering.tensor(f"{layer}_edged", shape, Kind.BIT)
+    return lowering.emit(
+        BConv2d(
+            name=layer, inputs=(tensor.name,), output=output, weights=ones, window=window, groups=ch, thresholds=zero
+        )
+    )

@@ -16,8 +16,8 @@ from xnorc.program.tensor import Kind, Tensor
 class Mix(Node):
     """q = clamp((a * mul_a + b * mul_b + round) >> shift, low, high), round = 2^(shift-1) or 0 for shift 0.
 
-    Two uses.  Weights w = 255 h + l with h and l in int8: sum w x = 255 sum h x + sum l x.  Weights m + s a with s = +-1:
-    sum w x = a dot + m sum x, where the window sum of x is one channel for all: b may have a single channel.
+    Two uses.  Weights w = 255 h + l with h and l in int8: sum w x = 255 sum h x + sum l x.  Weights m + s a with s
+    = +-1: sum w x = a dot + m sum x, where the window sum of x is one channel for all: b may have a single channel.
 
     Attributes:
         mul_a, mul_b: int32 (ch,).
@@ -51,7 +51,9 @@ class Mix(Node):
         expect(b.shape in ((h, w, ch), (h, w, 1)), self, f"input {b.name} is {b.shape}", f"{(h, w, ch)} or {(h, w, 1)}")
         for mul in (self.mul_a, self.mul_b):
             expect(mul.dtype == np.int32 and mul.shape == (ch,), self, "multipliers must be int32 (ch,)")
-        expect(0 <= self.shift <= 62 and self.low <= self.high, self, f"shift {self.shift}, limits {self.low}..{self.high}")
+        expect(
+            0 <= self.shift <= 62 and self.low <= self.high, self, f"shift {self.shift}, limits {self.low}..{self.high}"
+        )
 
     def _wide(self, *bounds: Bounds) -> tuple[int, int]:
         """Bounds of the sum ahead of the shift."""
