@@ -106,7 +106,7 @@ def test_the_memory_table_shows_shares_where_the_total_is_known() -> None:
 
 
 def test_the_summary_says_what_ran_where() -> None:
-    expected = "tiny on Arm MPS2+ AN386, 57.14 % of 7, 1,000 instructions per inference"
+    expected = "tiny on Arm MPS2+ AN386 by qemu, 57.14 % of 7, 1,000 instructions per inference"
     assert tables.summary(report()) == expected
     assert tables.summary(report(where=Where("host"), count=None, accuracy=Accuracy())) == "tiny on host"
 
