@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from xnorc.capture import Captured
+from xnorc.errors import LowerError
 from xnorc.lower.inputs import input_tensor
 from xnorc.lower.logits import lower_logits
 from xnorc.lower.ops import DOTS, is_call
@@ -59,6 +60,12 @@ def lower(captured: Captured, options: Options, name: str) -> Lowered:
             accepted.
     """
     lowering = Lowering(captured, options, lower_source, lower_point, input_tensor(captured.example))
+    if captured.logits not in lowering.known:
+        raise lowering.refuse(
+            captured.logits, "the logits do not depend on the image", "a network that looks at its input"
+        )
+    if not any(is_call(node, DOTS) for node in captured.graph.graph.nodes):
+        raise LowerError(name, "nothing to export: no convolution and no linear layer", "a network")
     for node in captured.graph.graph.nodes:  # in order, so that the recursion below stays shallow
         if is_call(node, DOTS):
             lowering.source(node)

@@ -156,7 +156,7 @@ def _refuse_ties(lowering: Lowering, node: fx.Node, source: Source, flips: Flips
     if flips.ties and source.exact:  # a stream that was rounded meets 0 where the model does not: it counts as above
         site, q = flips.ties[0]
         table = lowering.values[node]
-        if len(table.codes) > 3:
+        if table.tie is None:
             raise lowering.refuse(
                 node, f"{len(table.codes)} different values enter a binary operation", "two values: one bit"
             )

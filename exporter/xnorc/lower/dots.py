@@ -45,6 +45,8 @@ def lower_dot(lowering: Lowering, node: fx.Node) -> Source:
     if not np.isfinite(w).all():
         raise lowering.refuse(node, f"{int((~np.isfinite(w)).sum())} weights are not finite", "check the checkpoint")
     kind = _binary_kind(lowering, node, x, w)
+    if _is_hidden(lowering, node):
+        _refuse_half_binary(lowering, node, x, w, kind)
     if kind is None:
         x = _integers(lowering, x, w)
     where = geometry(lowering, node, x)
@@ -54,6 +56,40 @@ def lower_dot(lowering: Lowering, node: fx.Node) -> Source:
     if kind.binary:
         return binary_dot(lowering, node, x, w, where, offset)
     return two_valued_dot(lowering, node, x, w, kind, where, offset)
+
+
+def _is_hidden(lowering: Lowering, node: fx.Node) -> bool:
+    """True where a binarizer follows: what is no head."""
+    seen: set[fx.Node] = set()
+    ahead = list(node.users)
+    while ahead:
+        user = ahead.pop()
+        if user in lowering.points:
+            return True
+        if user not in seen:
+            seen.add(user)
+            ahead.extend(user.users)
+    return False
+
+
+def _refuse_half_binary(lowering: Lowering, node: fx.Node, x: Operand, w: np.ndarray, kind: Weights | None) -> None:
+    """A hidden layer binary in one operand alone: most likely a binarizer that was not applied.
+
+    The image and streams by real weights (stems, shortcuts) are neither.
+    """
+    if x.tensor.kind is Kind.BIT and kind is None:
+        values = len(np.unique(w[0]))
+        edges = ", ".join(f"{e:.2g}" for e in np.quantile(w, [0, 0.25, 0.5, 0.75, 1]))
+        raise lowering.refuse(
+            node,
+            f"binary input but real weights: channel 0 has {values} different values (quartiles of all: {edges})",
+            "weights of one magnitude per output channel; are they binarized outside the model?",
+        )
+    binary = w[0].size > 2 and classify(torch.from_numpy(w)).binary
+    if binary and x.tensor.kind is not Kind.BIT and lowering.captured.input not in lowering.known[x.node]:
+        raise lowering.refuse(
+            node, "binary weights but a real-valued activation", "binarize the activation ahead of this layer"
+        )
 
 
 def _binary_kind(lowering: Lowering, node: fx.Node, x: Operand, w: np.ndarray) -> Weights | None:

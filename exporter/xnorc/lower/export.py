@@ -152,12 +152,24 @@ def write(lowered: Lowered, out: Path) -> None:
     try:
         _fill(lowered, staged)
         staged.chmod(0o755)
-        if out.exists():
-            shutil.rmtree(out)
-        staged.rename(out)
+        _swap(staged, out)
     except BaseException:
         shutil.rmtree(staged, ignore_errors=True)
         raise
+
+
+def _swap(staged: Path, out: Path) -> None:
+    """Put `staged` in the place of `out`, and what else lay in `out` (reports, builds, notes) into it."""
+    if not out.exists():
+        staged.rename(out)
+        return
+    old = out.parent / f".{out.name}-old-{os.getpid()}"
+    out.rename(old)
+    staged.rename(out)
+    for entry in old.iterdir():
+        if not (out / entry.name).exists():
+            entry.rename(out / entry.name)
+    shutil.rmtree(old)
 
 
 def _fill(lowered: Lowered, folder: Path) -> None:

@@ -51,7 +51,7 @@ def integer_dot(
         low=least[channel],
         high=most[channel],
         noise=measured_noise(lowering, node, x, w, None, offset),
-        exact=bool(exact.all()) and x.error == 0.0,
+        exact=bool(exact.all() and x.error == 0.0),
     )
 
 

@@ -26,6 +26,9 @@ def lower_join(lowering: Lowering, node: fx.Node) -> Source:
     arguments = [n for n in node.all_input_nodes if n in lowering.known]
     if not is_join(node, lowering.known) or len(arguments) != 2:
         raise lowering.refuse(node, f"{short_name(node)} of two real-valued maps", "their sum or difference")
+    for side in arguments:
+        for origin in lowering.known[side]:
+            lowering.source(origin)  # a side that cannot be had is the better thing to say
     if any(shape_of(n) != shape_of(node) for n in arguments):
         raise lowering.refuse(
             node, f"a sum of maps of shapes {shape_of(arguments[0])} and {shape_of(arguments[1])}", "equal shapes"

@@ -44,7 +44,8 @@ def _origins(captured: Captured, transparent: Transparent, points: set[fx.Node])
         if node.op == "output" or isinstance(captured.values.get(node), Const) or node.op == "get_attr":
             continue
         found = [result[n] for n in _arguments(node, transparent) if n in result]
-        through = is_elementwise(node) or is_moving(node) or is_cat(node)
+        moves = is_moving(node) and len(found) == 1  # an index that depends on the image is no mere move
+        through = is_elementwise(node) or moves or is_cat(node)
         if node in points or not found or not through:
             result[node] = (node,)
         elif is_cat(node):

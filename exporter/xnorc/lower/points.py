@@ -31,6 +31,7 @@ def lower_point(lowering: Lowering, node: fx.Node, bit_of_row: tuple[int | None,
         made = lower_pooled(lowering, node, stops[0], bit_of_row)
         if made is not None:
             return made
+    stops = _behind_points(lowering, stops)
     parts = lower_threshold(lowering, node, stops, bit_of_row)
     if len(parts) == 1:
         return Bits(node, parts[0][0], parts[0][2], bit_of_row)
@@ -43,6 +44,17 @@ def lower_point(lowering: Lowering, node: fx.Node, bit_of_row: tuple[int | None,
         lowering, node, [part[0] for part in parts], which, at, program_shape(shape), nchw=len(shape) == 4
     )
     return Bits(node, tensor, where, bit_of_row)
+
+
+def _behind_points(lowering: Lowering, stops: tuple[fx.Node, ...]) -> tuple[fx.Node, ...]:
+    """Two comparisons combined into one value: the sums that both compare, rather than their bits."""
+    while any(stop in lowering.points for stop in stops):
+        found: list[fx.Node] = []
+        for stop in stops:
+            behind = origin_of_arguments(stop, lowering.known, lowering.transparent)
+            found.extend(behind if stop in lowering.points else (stop,))
+        stops = tuple(dict.fromkeys(found))
+    return stops
 
 
 def _pool_of_bits(lowering: Lowering, node: fx.Node, bit_of_row: tuple[int | None, ...]) -> Bits:
