@@ -20,6 +20,7 @@ from xnorc.capture.passes.refuse_effects import refuse_effects
 from xnorc.capture.passes.refuse_numbers import refuse_numbers
 from xnorc.capture.passes.rewrite_dots import rewrite_dots
 from xnorc.capture.passes.rewrite_masks import rewrite_masks
+from xnorc.capture.passes.rewrite_negations import rewrite_negations
 from xnorc.capture.passes.split_tuples import split_tuples
 from xnorc.capture.passes.work import Work
 from xnorc.errors import CaptureError
@@ -28,7 +29,7 @@ Pass = Callable[[Work], bool]
 
 STAGES: tuple[tuple[Pass, ...], ...] = (
     (refuse_effects, refuse_numbers),
-    (fold_numbers, erase_noise, split_tuples, rewrite_masks, expand_composites, merge_common),
+    (fold_numbers, erase_noise, split_tuples, rewrite_masks, rewrite_negations, expand_composites, merge_common),
     (erase_noise, merge_common, pair_comparisons, cancel_straight_through),  # symbolically, before weights are folded
     (settle_weights,),
     (fold_constants, erase_noise, rewrite_masks, rewrite_dots, merge_common, cancel_straight_through, fold_known),
