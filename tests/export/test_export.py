@@ -96,5 +96,5 @@ def test_wrong_options_are_told_in_one_line(options, message):
 
 def test_nothing_machine_specific_is_in_the_files(tmp_path):
     xnorc.export(Tiny(), EXAMPLE, out=tmp_path / "out")
-    for file in ("program.json", "model.h"):
+    for file in ("program.json", "model.h", "export.json"):
         assert str(Path(__file__).parent) not in (tmp_path / "out" / file).read_text()

@@ -8,6 +8,7 @@ bit, and the program is verified after each.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -71,11 +72,17 @@ def lower(captured: Captured, options: Options, name: str) -> Lowered:
             lowering.source(node)
     logits = lower_logits(lowering)
     nodes = tuple(replace(n, output=logits) if n.output.name == logits.name else n for n in lowering.nodes)
-    notes = (*captured.proofs, *captured.notes, *lowering.notes)
+    notes = tuple(_portable(note) for note in (*captured.proofs, *captured.notes, *lowering.notes))
+    report = tuple({k: _portable(v) if k == "where" else v for k, v in row.items()} for row in lowering.report)
     program = Program(name=name, input=lowering.input, nodes=nodes, output=logits.name, notes=notes)
     program.verify()
     for tidy in PASSES:
         program = tidy(program)
         program.verify()
     bits, sources = tuple(lowering.bits.values()), (*lowering.sources.values(), *lowering.streams.values())
-    return Lowered(program, bits, sources, tuple(lowering.report), captured, options)
+    return Lowered(program, bits, sources, report, captured, options)
+
+
+def _portable(text: str) -> str:
+    """File names without their folders: the same model gives the same files on every machine."""
+    return re.sub(r"(?:[A-Za-z]:)?[/\\](?:[^/\\:`]+[/\\])+(?=[^/\\:`]+:\d)", "", text)
