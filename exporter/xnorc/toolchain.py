@@ -33,6 +33,7 @@ SECTIONS = ("-ffunction-sections", "-fdata-sections")
 # newlib-nano gives memcpy, memset, memmove and memcmp, which gcc also calls on its own; anything that needs more of
 # it (a heap, a file) fails to link, because nothing supplies its system calls.
 LINK = ("-nostdlib", "-nostartfiles", "-Wl,--gc-sections", "-Wl,--fatal-warnings", "-Wl,--build-id=none")
+SHF_ALLOC = 2  # ELF: the section takes memory
 LIBRARIES = ("-Wl,--start-group", "-lc_nano", "-lgcc", "-Wl,--end-group")
 SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer")
 APT = "apt-get install gcc-arm-none-eabi libnewlib-arm-none-eabi"
@@ -50,6 +51,8 @@ class Image:
         data: initialised variables (they take flash and RAM).
         bss: zeroed and uninitialised variables.
         stack: the reserve at the start of RAM.
+        flash: bytes of flash from its start to the end of the image, alignment included.
+        ram: bytes of RAM from its start to the end of the last variable, alignment and the stack's reserve included.
         symbols: size of every function and object by name; equal names of different files are added up.
         addresses: address of every symbol by name, functions without the Thumb bit.
     """
@@ -62,18 +65,10 @@ class Image:
     data: int
     bss: int
     stack: int
+    flash: int
+    ram: int
     symbols: Mapping[str, int] = field(repr=False)
     addresses: Mapping[str, int] = field(repr=False)
-
-    @property
-    def flash(self) -> int:
-        """Bytes of flash that the image takes."""
-        return self.text + self.rodata + self.data
-
-    @property
-    def ram(self) -> int:
-        """Bytes of RAM that the image takes, the stack's reserve included."""
-        return self.data + self.bss + self.stack
 
 
 def cross_compiler() -> str:
@@ -235,6 +230,9 @@ def measure(board: Board, elf: Path, binary: Path) -> Image:
     with elf.open("rb") as file:
         image = ELFFile(file)
         size = {section.name: int(section["sh_size"]) for section in image.iter_sections()}
+        region = board.memory.ram
+        ends = [int(s["sh_addr"]) + int(s["sh_size"]) for s in image.iter_sections() if int(s["sh_flags"]) & SHF_ALLOC]
+        end_of_ram = max((end for end in ends if region.origin < end <= region.end), default=region.origin)
         symbols: dict[str, int] = {}
         addresses: dict[str, int] = {}
         table = image.get_section_by_name(".symtab")
@@ -252,6 +250,8 @@ def measure(board: Board, elf: Path, binary: Path) -> Image:
         data=size.get(".data", 0),
         bss=size.get(".bss", 0) + size.get(".noinit", 0),
         stack=size.get(".stack", 0),
+        flash=binary.stat().st_size,
+        ram=end_of_ram - board.memory.ram.origin,
         symbols=symbols,
         addresses=addresses,
     )

@@ -99,6 +99,22 @@ def test_inspect_tells_layers_memory_and_digest(program: Path) -> None:
     assert xnorc("inspect", program, "--dump").stdout == zoo.program("digits").dump()
 
 
+def test_reports_of_two_boards_lie_side_by_side_and_survive_an_export(need: Callable[..., None], copy: Path) -> None:
+    need("gcc")
+    pytest.importorskip("torch")
+    import torch
+
+    from xnorc.lower.export import export
+    from xnorc.nn import checkpoint
+
+    assert xnorc("report", copy, "--emulator", "host", "--data", "digits", "-n", 5).returncode == 0
+    (copy / "notes.txt").write_text("mine")
+    export(checkpoint.load(zoo.folder("digits")), torch.zeros(1, 1, 8, 8), out=copy, name="digits")
+    assert (copy / "report" / "host" / "report.json").is_file()
+    assert (copy / "notes.txt").read_text() == "mine"
+    assert [entry.name for entry in copy.parent.iterdir()] == [copy.name]
+
+
 def test_export_verify_and_inspect_agree(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     from xnorc.data import digits
@@ -161,7 +177,10 @@ def test_run_on_the_host_needs_no_board_and_no_data(need: Callable[..., None], c
         (("build", "PROGRAM", "--board", "mps2_an38"), ("mps2_an38", "boards")),
         (("run", "PROGRAM", "--emulator", "bochs"), ("bochs", "qemu")),
         (("run", "PROGRAM", "--emulator", "qemu", "--port", "/dev/null"), ("--port", "both")),
-        (("run", "PROGRAM", "--board", "stm32f4_discovery"), ("stm32f4_discovery", "qemu")),
+        (("run", "PROGRAM", "--board", "stm32f4_discovery", "--emulator", "qemu"), ("stm32f4_discovery", "qemu")),
+        (("run", "PROGRAM", "--limit", "0"), ("--limit", "--help")),
+        (("export", "model.npz", "--out", "out"), ("model.npz", ".pt2")),
+        (("export", "model.pt2", "--shape", "1,8,8", "--out", "out"), ("--shape", "archive")),
         (("run", "PROGRAM", "--port", "/dev/no-such-port"), ("no-such-port",)),
         (("report", "PROGRAM"), ("--data",)),
         (("report", "PROGRAM", "--data", "missing.npz"), ("missing.npz",)),

@@ -15,6 +15,8 @@ import typer
 
 from xnorc.errors import XnorcError
 
+UsageError: type[Exception] = typer.BadParameter.__bases__[0]  # typer carries a click of its own and does not name this
+
 # The order of the help, which is the order of the work.
 COMMANDS = ("demo", "doctor", "boards", "train", "export", "inspect", "verify", "build", "run", "report")
 
@@ -51,10 +53,26 @@ for _name in COMMANDS:
     app.command(_name)(_module.command)
 
 
+def misused(error: Exception) -> int:
+    """Say in one line what was wrong with the words typed (or show the help where there were none); the exit code."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        error.show()  # type: ignore[attr-defined]
+        return 2
+    context = error.ctx  # type: ignore[attr-defined]
+    command = context.info_name if context is not None and context.parent is not None else ""
+    words = " ".join(error.format_message().split())  # type: ignore[attr-defined]
+    sys.stderr.write(f"xnorc: {command + ': ' if command else ''}{words} (see xnorc {command} --help)\n")
+    return 2
+
+
 def main() -> None:
     """The entry point: an XnorcError becomes one line and exit code 2."""
     try:
-        app()
+        sys.exit(app(standalone_mode=False) or 0)
+    except UsageError as error:
+        sys.exit(misused(error))
+    except typer.Abort:
+        sys.exit(130)
     except XnorcError as error:
         if os.environ.get("XNORC_DEBUG"):
             raise

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from xnorc.errors import DataError, ToolError
+from xnorc.errors import BoardError, DataError, ToolError
 
 if TYPE_CHECKING:
     import numpy as np
 
     from xnorc.data import Samples
+    from xnorc.measure import Target
     from xnorc.program import Program
 
 ProgramDir = Annotated[
@@ -34,7 +35,8 @@ BoardName = Annotated[
     str, typer.Option("--board", "-b", help="A board of `xnorc boards`, or the path of a board TOML.")
 ]
 Emulator = Annotated[
-    str | None, typer.Option("--emulator", "-e", help="qemu, renode or host [default: qemu].", show_default=False)
+    str | None,
+    typer.Option("--emulator", "-e", help="qemu, renode or host (default: what has the board).", show_default=False),
 ]
 Port = Annotated[
     str | None, typer.Option("--port", "-p", help="Serial port or URL of a flashed board.", show_default=False)
@@ -56,7 +58,9 @@ Std = Annotated[
 ]
 Shape = Annotated[
     str | None,
-    typer.Option("--shape", help="Input of module:factory: C,H,W or the number of features.", show_default=False),
+    typer.Option(
+        "--shape", help="C,H,W or the number of features, for a model that is no archive.", show_default=False
+    ),
 ]
 Tie = Annotated[
     int | None,
@@ -80,25 +84,32 @@ def numbers(text: str | None, option: str) -> tuple[float, ...] | None:
     try:
         return tuple(float(field) for field in text.split(","))
     except ValueError as error:
-        raise DataError(option, f"{text!r} is not a list of numbers", "write 0.49,0.48,0.45") from error
+        raise DataError(option, f"{text!r} is not a list of numbers", "numbers with commas between") from error
 
 
-def target_of(emulator: str | None, port: str | None) -> str:
-    """The target kind that the options ask for.
+def target_of(emulator: str | None, port: str | None, board: str) -> Target:
+    """Where the options put the device; without --emulator and --port, the emulator that has the board.
 
     Raises:
         ToolError: both an emulator and a port, or an unknown emulator.
+        BoardError: no such board, or nothing emulates it.
     """
+    from xnorc.boards import load
+    from xnorc.measure import Target
+
+    if port is not None and emulator is not None:
+        hint = "one says where the board is, the other that there is none"
+        raise ToolError("--port", "and --emulator were both given", hint)
+    if emulator not in (None, "qemu", "renode", "host"):
+        raise ToolError("--emulator", f"{emulator!r} is none", "qemu, renode or host")
+    if emulator == "host":
+        return Target("host")
+    where = load(board)
     if port is not None:
-        if emulator is not None:
-            raise ToolError(
-                "--port", "and --emulator were both given", "one says where the board is, the other that there is none"
-            )
-        return "serial"
-    kind = emulator or "qemu"
-    if kind not in ("qemu", "renode", "host"):
-        raise ToolError("--emulator", f"{kind!r} is none", "qemu, renode or host")
-    return kind
+        return Target("serial", where, port)
+    if emulator is None and not where.emulators:
+        raise BoardError(where.name, "has no emulator", "give --port, or --emulator host")
+    return Target(emulator or where.emulators[0], where)
 
 
 def held_out(name: str) -> Samples:

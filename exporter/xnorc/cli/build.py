@@ -15,7 +15,7 @@ from xnorc.cli.output import JSON, console, emit
 def command(
     program_dir: ProgramDir,
     board: BoardName = "mps2_an386",
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Build folder [default: PROGRAM/BOARD].")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Build folder (default: PROGRAM/BOARD).")] = None,
     as_json: bool = JSON,
 ) -> None:
     """Build the device application with this program in it; refuses what does not fit.

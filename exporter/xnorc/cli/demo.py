@@ -26,10 +26,8 @@ def command(
 
     [bold]Example[/bold]: xnorc demo --board microbit
     """
-    from xnorc.boards import load as load_board
     from xnorc.cli.measuring import agrees, finish, measure_live
     from xnorc.extras import need
-    from xnorc.measure import Target
 
     need("train", "xnorc demo")
     import torch
@@ -39,8 +37,7 @@ def command(
     from xnorc.nn.train import train_digits
 
     samples = digits().test
-    kind = target_of(emulator, None)
-    target = Target(kind, None if kind == "host" else load_board(board))
+    target = target_of(emulator, None, board)
     console.print("[bold]1. train[/] a binary network with DeSign's dithered sign (tile 2x2) on the digits")
     trained = train_digits(out, seed=seed)
     floats = torch.from_numpy(samples.floats())

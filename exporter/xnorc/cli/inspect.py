@@ -26,6 +26,9 @@ def command(
     from xnorc.program import digest, load
 
     program = load(program_dir)
+    if dump and as_json:
+        emit({"dump": program.dump()})
+        return
     if dump:
         console.print(program.dump(), end="", markup=False, soft_wrap=True)
         return

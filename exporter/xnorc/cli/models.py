@@ -73,7 +73,14 @@ def capture_model(wanted: Wanted, samples: Samples | None) -> Captured:
     from xnorc.capture import capture, capture_pt2, load_factory
 
     if wanted.model.endswith(".pt2"):
+        for option, given in (("--state", wanted.state), ("--shape", wanted.shape)):
+            if given is not None:
+                raise DataError(option, f"was given with the archive {wanted.model}", "an archive holds its own")
         return capture_pt2(Path(wanted.model), tie=wanted.tie)
+    if ":" not in wanted.model:
+        raise DataError(
+            wanted.model, "is neither a .pt2 archive nor module:factory", "torch.export.save writes archives"
+        )
     module = load_factory(wanted.model, wanted.state)
     example = torch.zeros(_example_shape(wanted, samples))
     if samples is not None and wanted.shape is None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -22,7 +23,7 @@ def command(
     baud: BaudRate = None,
     limit: Limit = None,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Folder for the report [default: PROGRAM/report].")
+        Path | None, typer.Option("--out", "-o", help="Folder for the report (default: PROGRAM/report/BOARD).")
     ] = None,
     as_json: bool = JSON,
 ) -> None:
@@ -33,18 +34,15 @@ def command(
     [bold]Examples[/bold]: xnorc report build/digits/program --data digits --board microbit
     xnorc report build/digits/program --data digits --board stm32f4_discovery --port /dev/ttyUSB0
     """
-    from xnorc.boards import load as load_board
     from xnorc.cli.measuring import agrees, finish, measure_live
-    from xnorc.measure import Target
     from xnorc.program import load
 
     if data is None:
         raise DataError("--data", "is missing", "an .npz with x and y, or `digits`")
     program, samples = load(program_dir), held_out(data)
     samples = samples.take(slice(limit))
-    kind = target_of(emulator, port)
-    target = Target(kind, None if kind == "host" else load_board(board), port, baud)
-    folder = out or program_dir / "report"
+    target = replace(target_of(emulator, port, board), baud=baud)
+    folder = out or program_dir / "report" / (target.board.name if target.board is not None else "host")
     report = measure_live(program, samples, target, folder, data, None)
     finish(report, folder, as_json)
     if not agrees(report):

@@ -30,14 +30,13 @@ def command(
     [bold]Examples[/bold]: xnorc run build/digits --data digits --check
     xnorc run build/digits --board stm32f4_discovery --port /dev/ttyUSB0 --data digits
     """
-    from xnorc.boards import load as load_board
     from xnorc.deploy import running
     from xnorc.program import load
     from xnorc.report.session import Sample, Verify, stream_samples
 
     program = load(program_dir)
-    kind = target_of(emulator, port)
-    where = None if kind == "host" else load_board(board)
+    target = target_of(emulator, port, board)
+    kind, where = target.kind, target.board
     x, y = samples_for(program, data, limit)
     build_folder = program_dir / (where.name if where is not None else "host")
     rows: list[dict[str, Any]] = []

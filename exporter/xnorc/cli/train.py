@@ -14,7 +14,7 @@ from xnorc.cli.output import JSON, console, emit
 def command(
     recipe: Annotated[str, typer.Argument(help="A shipped recipe's name, or the path of a recipe TOML.")] = "digits",
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Folder for the result [default: build/RECIPE].")
+        Path | None, typer.Option("--out", "-o", help="Folder for the result (default: build/RECIPE).")
     ] = None,
     data: Annotated[
         str | None,
@@ -22,7 +22,7 @@ def command(
             "--data",
             "-d",
             help="digits, mnist, cifar10, cifar100, a folder of images, or one with train.npz and test.npz "
-            "[default: the recipe's].",
+            "(default: the recipe's).",
             show_default=False,
         ),
     ] = None,
@@ -33,7 +33,9 @@ def command(
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last finished epoch.")] = False,
     network: Annotated[
         list[str] | None,
-        typer.Option("--set", help="Override the recipe's [network]: --set binarizer=rsign.", show_default=False),
+        typer.Option(
+            "--set", help="Override a choice of the recipe's network: --set binarizer=rsign.", show_default=False
+        ),
     ] = None,
     as_json: bool = JSON,
 ) -> None:

@@ -79,6 +79,10 @@ def _show(found: Comparison) -> None:
     for row in found.rows:
         table.add_row(row.layer, row.tensor, row.kind, f"{row.elements:,}", f"{row.forced:,}", f"{row.free:,}")
     console.print(table)
+    if any(row.kind != "bit" for row in found.rows):
+        console.print(
+            "rows that are not bits count numbers that are off by more than one unit; they are rounded by design"
+        )
     console.print(
         f"{found.images} images: {found.differing_bits:,} bits differ; {found.same_labels} labels are the same; "
         f"the logits correlate by {found.correlation:.6f}"

@@ -48,7 +48,7 @@ class Program:
             raise ProgramError(
                 self.name,
                 f"input is {x.dtype} {x.shape}",
-                f"{self.input.kind.dtype} (N, {', '.join(map(str, self.input.shape))})",
+                f"it takes {self.input.kind.dtype} (N, {', '.join(map(str, self.input.shape))})",
             )
         last_use = {name: i for i, node in enumerate(self.nodes) for name in node.inputs}
         alive = {self.input.name: x}

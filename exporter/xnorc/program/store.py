@@ -13,6 +13,7 @@ import io
 import json
 import typing
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -44,18 +45,30 @@ def load(folder: Path) -> Program:
         ProgramError: a file is missing, damaged, of another format, or the program does not verify.
     """
     folder = Path(folder)
-    try:
-        document = json.loads((folder / "program.json").read_text())
-        with np.load(folder / "constants.npz", allow_pickle=False) as stored:
-            arrays = {key: stored[key] for key in stored.files}
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise ProgramError(str(folder), f"not an exported program: {error}", "make one with `xnorc export`") from error
+    document, arrays = _read(folder)
     try:
         program = _from_document(document, arrays)
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise ProgramError(str(folder), f"the program file is damaged: {error!r}", "export it again") from error
+    except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
+        what = f"does not fit constants.npz or this version of xnorc: {error!r}"
+        raise ProgramError(str(folder / "program.json"), what, "export it again") from error
     program.verify()
     return program
+
+
+def _read(folder: Path) -> tuple[Any, dict[str, np.ndarray]]:
+    hint = "make one with `xnorc export`"
+    if not (folder / "program.json").is_file():
+        raise ProgramError(str(folder), "is no exported program: it holds no program.json", hint)
+    try:
+        document = json.loads((folder / "program.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ProgramError(str(folder / "program.json"), f"is damaged: {error}", "export it again") from error
+    try:
+        with np.load(folder / "constants.npz", allow_pickle=False) as stored:
+            return document, {key: stored[key] for key in stored.files}
+    except (OSError, ValueError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+        what = f"is missing or damaged: {error}"
+        raise ProgramError(str(folder / "constants.npz"), what, "export it again") from error
 
 
 def digest(program: Program) -> bytes:

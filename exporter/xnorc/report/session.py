@@ -153,7 +153,7 @@ def _check(
     if truths.shape != (len(x),):
         raise DataError("labels", f"of shape {truths.shape} for {len(x)} images")
     if len(truths) and (truths.min() < -1 or truths.max() >= info.logits):
-        hint = f"the model has classes 0..{info.logits - 1}; -1 where unknown"
+        hint = f"the model has classes 0..{info.logits - 1}"
         raise DataError("labels", f"{truths.min()}..{truths.max()}", hint)
     return info, truths
 
