@@ -19,6 +19,7 @@ import pytest
 
 from xnorc.boards import load as load_board
 from xnorc.deploy import running
+from xnorc.errors import LowerError
 from xnorc.program import Program
 from xnorc.report.session import Verify, stream_samples
 
@@ -31,6 +32,12 @@ from xnorc.lower import Lowered  # noqa: E402
 from xnorc.lower.export import lower_module, make_options  # noqa: E402
 from xnorc.lower.verify import compare  # noqa: E402
 
+# What has no integer form yet, and must be refused at its line: remove a name when its network exports.
+NOT_YET = {
+    "29_binary_attention": "product of two activations",
+    "30_self_distribution_dynamic": "real-valued path",
+}
+NAMES = [name for name in gallery.names() if name not in NOT_YET]
 IMAGES = 1000
 POINTS = 0.003
 
@@ -54,7 +61,7 @@ def is_exact(name: str) -> bool:
     return "STREAM = False" in gallery.path_of(name).read_text()
 
 
-@pytest.mark.parametrize("name", [name for name in gallery.names() if is_exact(name)])
+@pytest.mark.parametrize("name", [name for name in NAMES if is_exact(name)])
 def test_no_bit_differs_from_pytorch_over_a_thousand_images(name: str) -> None:
     module, made = lowered(name)
     found = compare(made, as_images(gallery.images(module, IMAGES, seed=7)))
@@ -63,7 +70,7 @@ def test_no_bit_differs_from_pytorch_over_a_thousand_images(name: str) -> None:
     assert found.same_labels >= (1 - POINTS) * IMAGES
 
 
-@pytest.mark.parametrize("name", [name for name in gallery.names() if not is_exact(name)])
+@pytest.mark.parametrize("name", [name for name in NAMES if not is_exact(name)])
 def test_streams_cost_at_most_three_tenths_of_a_point(name: str) -> None:
     module, made = lowered(name)
     _, _, x, y = digits(module.INPUT)
@@ -76,8 +83,15 @@ def test_streams_cost_at_most_three_tenths_of_a_point(name: str) -> None:
     assert integer_top1 >= float_top1 - POINTS, f"PyTorch {float_top1:.4f}, integer program {integer_top1:.4f}"
 
 
+@pytest.mark.parametrize("name", NOT_YET)
+def test_what_has_no_integer_form_yet_is_refused_at_its_line(name: str) -> None:
+    with pytest.raises(LowerError, match=NOT_YET[name]) as caught:
+        lowered(name)
+    assert f"{name}.py:" in str(caught.value)
+
+
 @pytest.mark.host
-@pytest.mark.parametrize("name", gallery.names())
+@pytest.mark.parametrize("name", NAMES)
 def test_host_c_equals_the_program_in_every_tensor(name: str, need: Callable[..., None], tmp_path: Path) -> None:
     need("gcc")
     module, made = lowered(name)
@@ -85,7 +99,7 @@ def test_host_c_equals_the_program_in_every_tensor(name: str, need: Callable[...
 
 
 @pytest.mark.emulator
-@pytest.mark.parametrize("name", gallery.names())
+@pytest.mark.parametrize("name", NAMES)
 def test_an_emulated_board_equals_the_program_in_every_tensor(
     name: str, need: Callable[..., None], tmp_path: Path
 ) -> None:
