@@ -23,6 +23,8 @@ from xnorc.lower.source import Source
 from xnorc.lower.state import Bits
 from xnorc.program import Kind, Node
 
+BATCH = 32  # images whose tensors are held at once
+
 
 @dataclass(frozen=True)
 class Row:
@@ -84,7 +86,7 @@ def compare(lowered: Lowered, x: np.ndarray, y: np.ndarray | None = None) -> Com
     if x.dtype != np.uint8 or x.shape[1:] != lowered.program.input.shape or not len(x):
         raise DataError("x", f"{x.dtype} {x.shape}", f"uint8 (N, {', '.join(map(str, lowered.program.input.shape))})")
     watch = _Watch(lowered)
-    logits = np.concatenate([watch.image(x[i : i + 1]) for i in range(len(x))])
+    logits = np.concatenate([watch.images(x[i : i + BATCH]) for i in range(0, len(x), BATCH)])
     ours = lowered.program.run(x)
     labels, our_labels = logits.argmax(1), ours.argmax(1)
     return Comparison(
@@ -104,7 +106,7 @@ def _correlation(a: np.ndarray, b: np.ndarray) -> float:
 
 
 class _Watch:
-    """Counts, image by image."""
+    """Counts, a batch of images at a time."""
 
     def __init__(self, lowered: Lowered) -> None:
         self.lowered, self.program = lowered, lowered.program
@@ -118,36 +120,44 @@ class _Watch:
         self.counts = {name: np.zeros(3, np.int64) for name in self.stands if name in self.made}
         self.squares = {name: np.zeros(3) for name in self.counts}
 
-    def image(self, x: np.ndarray) -> np.ndarray:
-        """Count one image (1, h, w, ch); returns the float logits (1, classes), ahead of any softmax."""
+    def images(self, x: np.ndarray) -> np.ndarray:
+        """Count images x (n, h, w, ch); returns the float logits (n, classes), ahead of any softmax.
+
+        PyTorch runs them one by one, as the network was captured; the program runs them all at once.
+        """
         captured = self.lowered.captured
-        real = images_to_float(x, captured.example, self.lowered.options)
         nodes = {s.node for s in self.stands.values()} | {captured.logits, self.scores}
-        floats = run(captured.graph, {captured.input: real}, nodes)
         free = self.program.trace(x)
-        teacher = {name: self._from_float(name, floats, free) for name in self.stands}
-        taught: dict[str, np.ndarray] = {
-            self.program.input.name: x
-        }  # PyTorch's value, or what follows from PyTorch's values
+        teachers, logits = [], []
+        for i in range(len(x)):
+            real = images_to_float(x[i : i + 1], captured.example, self.lowered.options)
+            floats = run(captured.graph, {captured.input: real}, nodes)
+            teachers.append({name: self._from_float(name, floats, free[name][i]) for name in self.stands})
+            logits.append(floats[self.scores].reshape(1, -1).double().numpy())
+        teacher = {name: np.stack([t[name] for t in teachers]) for name in self.stands}
+        taught: dict[str, np.ndarray] = {self.program.input.name: x}  # PyTorch's value, or what follows from those
         for node in self.program.nodes:
             name = node.output.name
             forced = node.run(*(taught[i] for i in node.inputs))
             taught[name] = forced
             if name in self.counts:
-                self._count(node, teacher[name], free[name], forced)
-                taught[name] = np.where(teacher[name][1].reshape(forced.shape), teacher[name][0], forced)
-        return floats[self.scores].reshape(1, -1).double().numpy()
+                covered = self._covered(name)
+                self._count(node, covered, teacher[name], free[name], forced)
+                taught[name] = np.where(covered.reshape(forced.shape[1:]), teacher[name], forced)
+        return np.concatenate(logits)
 
-    def _from_float(
-        self, name: str, floats: dict[fx.Node, Any], free: dict[str, np.ndarray]
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """PyTorch's value of a tensor: as the program's integers (1, h, w, ch), and bool (elements,) of what it
-        covers."""
+    def _covered(self, name: str) -> np.ndarray:
+        """bool (elements,): which elements of a tensor stand for a value of PyTorch's."""
+        stands = self.stands[name]
+        covered = np.zeros(stands.tensor.size, bool)
+        covered[stands.at[stands.at >= 0]] = True
+        return covered
+
+    def _from_float(self, name: str, floats: dict[fx.Node, Any], free: np.ndarray) -> np.ndarray:
+        """PyTorch's value of a tensor as the program's integers (h, w, ch); `free` where it has none."""
         stands = self.stands[name]
         value = floats[stands.node].reshape(-1).double()
-        out = free[name].reshape(-1).copy()
-        covered = np.zeros(out.size, bool)
-        covered[stands.at[stands.at >= 0]] = True
+        out = free.reshape(-1).copy()
         if isinstance(stands, Bits):
             out[stands.at] = _bits(stands, value, self.lowered)
         else:
@@ -155,16 +165,18 @@ class _Watch:
             q = np.rint((value.numpy() - stands.offset) / np.where(stands.scale == 0, 1, stands.scale))
             low, high = stands.tensor.kind.range
             out[stands.at[inside]] = np.clip(q, low, high).astype(out.dtype)[inside]
-        return out.reshape(free[name].shape), covered
+        return out.reshape(free.shape)
 
-    def _count(self, node: Node, teacher: tuple[np.ndarray, np.ndarray], free: np.ndarray, forced: np.ndarray) -> None:
-        wanted, covered = teacher[0].reshape(-1)[teacher[1]].astype(np.int64), teacher[1]
+    def _count(
+        self, node: Node, covered: np.ndarray, teacher: np.ndarray, free: np.ndarray, forced: np.ndarray
+    ) -> None:
+        wanted = teacher.reshape(len(teacher), -1)[:, covered].astype(np.int64)
         slack = 0 if node.output.kind is Kind.BIT else 1
         count, square = self.counts[node.output.name], self.squares[node.output.name]
-        count[0] += covered.sum()
+        count[0] += wanted.size
         square[0] += (wanted.astype(np.float64) ** 2).sum()
         for k, ours in enumerate((free, forced), start=1):
-            difference = np.abs(ours.reshape(-1)[covered].astype(np.int64) - wanted)
+            difference = np.abs(ours.reshape(len(ours), -1)[:, covered].astype(np.int64) - wanted)
             count[k] += (difference > slack).sum()
             square[k] += (difference.astype(np.float64) ** 2).sum()
 
