@@ -23,7 +23,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BNN_ABI 1 // the model's header and this library must agree on it
+#define BNN_ABI 2 // the model's header and this library must agree on it
 
 #define BNN_WORDS(ch) (((ch) + 31u) / 32u) // packed words that hold ch channels
 
@@ -136,6 +136,20 @@ typedef struct {
 // (out_w * kw + strip * kh + 1) / 2 for places, and strip * out_w * planes for counters unless chunk is all taps.
 void bnn_bconv2d_lookup(const bnn_bconv2d_lookup_t *node, const uint32_t *in, void *out, void *scratch);
 
+// ---- bmatmul: out[n, 0, g * cols + m] = sum over d of a(g, n, d) * b(g, m, d), both operands bits -------------------
+// a(g, n, d) is element a_start + g * a_group + n * a_row + d * a_depth of a in (h, w, ch) order, tails not counted, and
+// b(g, m, d) likewise by b_start, b_group, b_col, b_depth.
+typedef struct {
+    uint32_t a_start, a_group, a_row, a_depth; // elements
+    uint32_t b_start, b_group, b_col, b_depth;
+    uint16_t groups, rows, cols, depth; // numbers of g, n, m, d
+    uint16_t a_ch, b_ch;                // channels of each input
+    int8_t a_low, b_low;                // what a bit 0 counts as: -1 or 0
+    uint8_t out_kind;                   // I16, I32
+} bnn_bmatmul_t;
+
+void bnn_bmatmul_ref(const bnn_bmatmul_t *node, const uint32_t *a, const uint32_t *b, void *out);
+
 // ---- bmaxpool2d: OR of the window's bits, AND in flipped channels; taps outside the image are skipped ---------------
 typedef struct {
     const uint32_t *flip; // (BNN_WORDS(ch)), tail bits 0
@@ -207,6 +221,16 @@ typedef struct {
 } bnn_mix_t;
 
 void bnn_mix_ref(const bnn_mix_t *node, const void *a, const void *b, void *out); // in place, where out is no wider
+
+// ---- permute: out[y, x, c] = element start + y * step_y + x * step_x + c * step_c of in, in (h, w, ch) order ---------
+typedef struct {
+    uint32_t start, step_y, step_x, step_c; // elements, tails of bits not counted
+    uint16_t h, w, ch;                      // of the output
+    uint16_t ch_in;
+    uint8_t kind; // of both tensors
+} bnn_permute_t;
+
+void bnn_permute_ref(const bnn_permute_t *node, const void *in, void *out);
 
 // ---- prelu: v = q - before; if v < 0: v = (v * slope + 2^11) >> 12; out = clamp(v + after, low, high) ---------------
 typedef struct {

@@ -28,11 +28,13 @@ from xnorc.program import ALWAYS, NEVER, Kind, Node, Tensor, Thresholds, Window,
 from xnorc.program.nodes.add import Add
 from xnorc.program.nodes.affine import Affine
 from xnorc.program.nodes.bconv2d import BConv2d
+from xnorc.program.nodes.bmatmul import BMatMul
 from xnorc.program.nodes.bmaxpool2d import BMaxPool2d
 from xnorc.program.nodes.gather import ZERO, Gather
 from xnorc.program.nodes.iconv2d import IConv2d
 from xnorc.program.nodes.maxpool2d import MaxPool2d
 from xnorc.program.nodes.mix import Mix
+from xnorc.program.nodes.permute import Permute
 from xnorc.program.nodes.prelu import PRelu
 from xnorc.program.nodes.sumpool2d import SumPool2d
 from xnorc.program.nodes.threshold import Threshold
@@ -177,6 +179,23 @@ def iconv2d(f: Fields, rng: Rng) -> Built:
     return IConv2d(**fields), (x,)
 
 
+def bmatmul(f: Fields, rng: Rng) -> Built:
+    """`heads` side by side on the channels; `layout` tokens sums over channels, transposed over the tokens of b."""
+    heads, rows, cols, depth = f.get("heads", 1), f["rows"], f["cols"], f["depth"]
+    a = Tensor("a", (rows, 1, heads * depth), Kind.BIT)
+    if f.get("layout", "tokens") == "tokens":
+        b, b_strides = Tensor("b", (cols, 1, heads * depth), Kind.BIT), (depth, heads * depth, 1)
+    else:
+        b, b_strides = Tensor("b", (depth, 1, heads * cols), Kind.BIT), (cols, 1, heads * cols)
+    node = BMatMul(
+        name="bmatmul", inputs=("a", "b"), groups=heads, rows=rows, cols=cols, depth=depth,
+        output=Tensor("y", (rows, 1, heads * cols), Kind(f.get("out", "i16"))),
+        a_start=0, a_group=depth, a_row=heads * depth, a_depth=1, a_low=f.get("a_low", -1),
+        b_start=0, b_group=b_strides[0], b_col=b_strides[1], b_depth=b_strides[2], b_low=f.get("b_low", -1),
+    )  # fmt: skip
+    return node, (a, b)
+
+
 def _pool(f: Fields, kind: Kind, out: Kind) -> tuple[Tensor, Fields]:
     x = Tensor("x", (f["h"], f["w"], f["ch"]), kind)
     window = _window(f, "2x2")
@@ -293,7 +312,29 @@ def gather(f: Fields, rng: Rng) -> Built:
     return node, tensors
 
 
+def permute(f: Fields, rng: Rng) -> Built:
+    """`order` names the input axes that become rows, columns, channels; "ccc" spreads a pixel; "tokens": (h*w, 1)."""
+    h, w, ch = f["h"], f["w"], f["in_ch"]
+    kind, start, order = Kind(f.get("in", "bit")), f.get("start", 0), f.get("order", "yxc")
+    strides, sizes = {"y": w * ch, "x": ch, "c": 1}, {"y": h, "x": w, "c": ch}
+    if order == "tokens":
+        shape, steps = (h * w, 1, ch), (ch, 0, 1)
+    elif order == "ccc":
+        shape, steps = (h * w, ch, 1), (ch, 1, 0)
+    else:
+        y, x, c = order
+        shape, steps = (sizes[y], sizes[x], sizes[c] - start), (strides[y], strides[x], strides[c])
+    node = Permute(
+        name="permute", inputs=("x",), output=Tensor("y", shape, kind),
+        start=start, step_y=steps[0], step_x=steps[1], step_c=steps[2],
+    )  # fmt: skip
+    return node, (Tensor("x", (h, w, ch), kind),)
+
+
 BUILDERS: dict[str, Callable[[Fields, Rng], Built]] = {
     builder.__name__: builder
-    for builder in (add, affine, bconv2d, bmaxpool2d, gather, iconv2d, maxpool2d, mix, prelu, sumpool2d, threshold)
+    for builder in (
+        *(add, affine, bconv2d, bmatmul, bmaxpool2d, gather, iconv2d),
+        *(maxpool2d, mix, permute, prelu, sumpool2d, threshold),
+    )
 }

@@ -11,11 +11,13 @@ from xnorc.program import Kind, Node, Program, Tensor, Window
 from xnorc.program.nodes.add import Add
 from xnorc.program.nodes.affine import Affine
 from xnorc.program.nodes.bconv2d import BConv2d
+from xnorc.program.nodes.bmatmul import BMatMul
 from xnorc.program.nodes.bmaxpool2d import BMaxPool2d
 from xnorc.program.nodes.gather import Gather
 from xnorc.program.nodes.iconv2d import IConv2d
 from xnorc.program.nodes.maxpool2d import MaxPool2d
 from xnorc.program.nodes.mix import Mix
+from xnorc.program.nodes.permute import Permute
 from xnorc.program.nodes.prelu import PRelu
 from xnorc.program.nodes.sumpool2d import SumPool2d
 from xnorc.program.nodes.threshold import Threshold
@@ -82,6 +84,21 @@ class Grower:
         if (x := self.pick(Kind.U8, *STREAMS)) is None:
             return False
         return self._conv(IConv2d, x, lambda *shape: self.rng.integers(-127, 128, shape), 50 * 127)
+
+    def bmatmul(self) -> bool:
+        """All pixels by all pixels of one map, or its channels by its channels, all of it or a part."""
+        if (x := self.pick(Kind.BIT)) is None:
+            return False
+        pixels, ch = x.shape[0] * x.shape[1], x.shape[2]
+        (lines, line), (depth, step) = [(pixels, ch), (ch, 1)][:: 1 if self.rng.random() < 0.5 else -1]
+        skip = int(self.rng.integers(0, depth))
+        low = -int(self.rng.integers(0, 2)), -int(self.rng.integers(0, 2))
+        rows, cols = min(lines, 24), min(lines, 40)
+        return self.accept(
+            BMatMul(name="bmatmul", inputs=(x.name, x.name), output=self.output((rows, 1, cols), Kind.I16),
+                    groups=1, rows=rows, cols=cols, depth=depth - skip, a_start=skip * step, a_group=0, a_row=line,
+                    a_depth=step, b_start=0, b_group=0, b_col=line, b_depth=step, a_low=low[0], b_low=low[1])
+        )  # fmt: skip
 
     def _conv(self, cls: type, x: Tensor, draw: object, unit: int) -> bool:
         window = self.window(x)
@@ -155,6 +172,17 @@ class Grower:
             Affine(name="affine", inputs=(x.name,), output=self.output(x.shape, kind), low=low, high=high, mul=mul,
                    add=self.rng.integers(-(2**20), 2**20, (1, 1, ch)), shift=int(self.rng.integers(0, 12)),
                    rows=np.zeros(h, np.uint8), cols=np.zeros(w, np.uint8))
+        )  # fmt: skip
+
+    def permute(self) -> bool:
+        if (x := self.pick(*Kind)) is None:
+            return False
+        h, w, ch = x.shape
+        axes = self.rng.permutation([[h, w * ch], [w, ch], [ch, 1]])
+        shape = (int(axes[0, 0]), int(axes[1, 0]), int(axes[2, 0]))
+        return self.accept(
+            Permute(name="permute", inputs=(x.name,), output=self.output(shape, x.kind), start=0,
+                    step_y=int(axes[0, 1]), step_x=int(axes[1, 1]), step_c=int(axes[2, 1]))
         )  # fmt: skip
 
     def prelu(self) -> bool:

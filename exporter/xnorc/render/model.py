@@ -10,7 +10,7 @@ from xnorc.program import digest
 from xnorc.render.ctext import ArrayText, Line, array_text, comment, initialiser
 from xnorc.render.templates import render
 
-ABI = 1  # BNN_ABI of the runtime that these headers are for
+ABI = 2  # BNN_ABI of the runtime that these headers are for
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Channel routing, cropping and subsampling: concat, split, slice, shuffle, zero-padded channels, x[:, :, 1::2, ::2]."""
+"""Channel routes, crops and subsampling: concat, split, slice, shuffle, zero-padded channels, x[:, :, 1::2, ::2]."""
 
 from __future__ import annotations
 
