@@ -32,12 +32,20 @@ AVERAGES = {
 
 @dataclass(frozen=True, eq=False)
 class Pooling:
-    """`out[o] = factor[o] * sum of x[e] over pairs (o, e)`; the map it slides over is (1, ch, h, w)."""
+    """`out[o] = factor[o] * sum of x[e] over pairs (o, e)`; the map it slides over is (1, ch, h, w).
+
+    With `tokens` the elements of what is pooled lie as (1, h, ch), w being 1.
+    """
 
     window: Window
     factor: np.ndarray
     count: np.ndarray
     map_shape: tuple[int, ...]
+    tokens: bool = False
+
+    def channels_first(self, values: np.ndarray) -> np.ndarray:
+        """One value an element of what is pooled, in the order of (1, ch, h, w)."""
+        return values.reshape(-1, self.map_shape[1]).T.reshape(-1) if self.tokens else values
 
 
 def lower_average(lowering: Lowering, node: fx.Node) -> Source:
@@ -45,14 +53,16 @@ def lower_average(lowering: Lowering, node: fx.Node) -> Source:
     before = node.args[0]
     assert isinstance(before, fx.Node)
     pooling = _pooling(lowering, node, before)
-    source, slope, offset, at = _affine_ahead(lowering, before)
+    source, *ahead = _affine_ahead(lowering, before)
+    slope, offset, at = (pooling.channels_first(values) for values in ahead)
     ch, h, w = pooling.map_shape[1:]
     tensor, _ = routed(lowering, node, source.tensor, at, (h, w, ch), nchw=True)
     per_channel_slope, per_channel_offset = slope.reshape(ch, -1), offset.reshape(ch, -1)
     if np.ptp(per_channel_slope, axis=1).any() or np.ptp(per_channel_offset, axis=1).any():
         made = stream(lowering, before, lowering.scales.int16(before))
-        tensor, _ = routed(lowering, node, made.tensor, made.at, (h, w, ch), nchw=True)
-        source, per_channel_slope, per_channel_offset = made, made.scale.reshape(ch, -1), made.offset.reshape(ch, -1)
+        slope, offset, at = (pooling.channels_first(values) for values in (made.scale, made.offset, made.at))
+        tensor, _ = routed(lowering, node, made.tensor, at, (h, w, ch), nchw=True)
+        source, per_channel_slope, per_channel_offset = made, slope.reshape(ch, -1), offset.reshape(ch, -1)
     out_shape = (*pooling.window.out_hw(h, w), ch)
     output = lowering.tensor(f"{lowering.layer(node)}_sums", out_shape, Kind.I32)
     lowering.emit(SumPool2d(name=lowering.layer(node), inputs=(tensor.name,), output=output, window=pooling.window))
@@ -129,6 +139,10 @@ def _pooling(lowering: Lowering, node: fx.Node, before: fx.Node) -> Pooling:
     reduced = sorted(int(d) % len(shape) for d in ([dims] if isinstance(dims, int) else dims))  # type: ignore[union-attr, arg-type]
     if len(shape) == 4 and reduced in ([2], [3]):
         return _strips(shape, reduced[0], short_name(node))
+    if len(shape) == 3 and reduced == [1]:
+        factor = 1.0 if short_name(node) == "sum" else 1.0 / shape[1]
+        window, ch = Window(kh=shape[1], kw=1), shape[2]
+        return Pooling(window, np.full(ch, factor), np.full(ch, shape[1]), (1, ch, shape[1], 1), tokens=True)
     if reduced not in ([2, 3], [2]) or (len(shape) == 4 and reduced != [2, 3]) or len(shape) not in (3, 4):
         raise lowering.refuse(node, f"a {short_name(node)} over axes {reduced} of {shape}", "over height and width")
     h, w = (shape[2], shape[3]) if len(shape) == 4 else _map_of(lowering, before, shape[2])

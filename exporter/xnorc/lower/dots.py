@@ -38,7 +38,7 @@ def lower_dot(lowering: Lowering, node: fx.Node) -> Source:
     weight = node.args[1]
     value = lowering.values.get(weight) if isinstance(weight, fx.Node) else None
     if not isinstance(value, Const):
-        raise lowering.refuse(node, "the product of two activations", "a constant weight")
+        raise lowering.refuse(node, "a constant times an activation", "the activation first, as in F.linear")
     assert isinstance(node.args[0], fx.Node)
     x = operand(lowering, node.args[0])
     w = value.tensor.to(torch.float64).numpy()

@@ -62,7 +62,7 @@ def _linear(lowering: Lowering, node: fx.Node, x: Operand) -> Geometry:
         h, w, _ = tensor.shape
         return Geometry(tensor, Window(kh=h, kw=w), 1, at, True, False)
     tensor, at = x.tensor, x.at
-    if (h * w, ch) != (rows, features) or not (at == np.arange(len(at))).all():
+    if (h, w, ch) != (rows, 1, features) or not (at == np.arange(len(at))).all():
         tensor, at = routed(lowering, node, tensor, at, (rows, 1, features))
     return Geometry(tensor, Window(kh=1, kw=1), 1, np.arange(features), False, False)
 

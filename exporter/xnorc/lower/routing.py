@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bring elements into the place a kernel wants them.
 
-Channel routes, crops and subsampling are a Gather.  Replicated or mirrored edges that no window can take over (because
-zero pads lie around them, or part of them is cropped away) are made by a depthwise convolution of weights 1.
+Channel routes, crops and subsampling are a Gather; other regular moves (maps as tokens, transposes) are a Permute.
+Replicated or mirrored edges that no window can take over (because zero pads lie around them, or part of them is cropped
+away) are made by a depthwise convolution of weights 1.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from xnorc.program import Kind, Tensor, Thresholds, Window
 from xnorc.program.nodes.bconv2d import BConv2d
 from xnorc.program.nodes.gather import ZERO, Gather
 from xnorc.program.nodes.iconv2d import IConv2d
+from xnorc.program.nodes.permute import Permute
 
 MOST_PAD = 8  # rows or columns of replicated or mirrored edge that are tried
 
@@ -58,7 +60,10 @@ def assembled(
     routes = [_route(from_tensor[:, :, c], from_at[:, :, c], tensors) for c in range(ch)]
     grids = {route.grid for route in routes if route is not None and route.grid is not None}
     zeros = any(route is not None and route.source == ZERO for route in routes)
-    if None in routes or len(grids) != 1 or (zeros and tensors[0].kind is Kind.BIT):
+    irregular = None in routes or len(grids) != 1
+    if irregular and len(tensors) == 1 and (steps := regular_steps(from_at)) is not None:
+        return _permuted(lowering, node, tensors[0], shape, steps), place
+    if irregular or (zeros and tensors[0].kind is Kind.BIT):
         raise lowering.refuse(
             node,
             f"elements of {tensors[0].name} are moved across the map in a way no kernel does",
@@ -87,6 +92,33 @@ def assembled(
         )
     )
     return output, place
+
+
+def regular_steps(at: np.ndarray) -> tuple[int, int, int, int] | None:
+    """(start, steps along each of the three axes) where at[i, j, k] is a start plus a step for each axis; else None."""
+    start = int(at[0, 0, 0])
+    i, j, k = (int(np.take(at, 1, axis)[0, 0]) - start if at.shape[axis] > 1 else 0 for axis in range(3))
+    rows, cols, deep = np.ogrid[: at.shape[0], : at.shape[1], : at.shape[2]]
+    regular = min(start, i, j, k) >= 0 and (at == start + rows * i + cols * j + deep * k).all()
+    return (start, i, j, k) if regular else None
+
+
+def _permuted(
+    lowering: Lowering, node: fx.Node, tensor: Tensor, shape: tuple[int, int, int], steps: tuple[int, int, int, int]
+) -> Tensor:
+    output = lowering.tensor(f"{lowering.layer(node)}_permuted", shape, tensor.kind, tensor.scale)
+    start, step_y, step_x, step_c = steps
+    return lowering.emit(
+        Permute(
+            name=lowering.layer(node),
+            inputs=(tensor.name,),
+            output=output,
+            start=start,
+            step_y=step_y,
+            step_x=step_x,
+            step_c=step_c,
+        )
+    )
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which way an origin becomes integers: the image, a dot, bits that are added to something, a join, a pool."""
+"""Which way an origin becomes integers: the image, a dot, a product, bits added to something, a join, a pool."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from xnorc.lower.joins import lower_join
 from xnorc.lower.operand import rows_to_bits
 from xnorc.lower.ops import DOTS, MAX_POOL, is_call, shape_of
 from xnorc.lower.pools import lower_max_pool
+from xnorc.lower.products import is_product, lower_product
 from xnorc.lower.scales import is_join
 from xnorc.lower.source import Source
 from xnorc.lower.state import Lowering
@@ -29,6 +30,8 @@ def lower_source(lowering: Lowering, node: fx.Node) -> Source:
         return lower_input(lowering)
     if node in lowering.points:
         return _bits(lowering, node)
+    if is_product(lowering, node):
+        return lower_product(lowering, node)
     if is_call(node, DOTS):
         return lower_dot(lowering, node)
     if is_call(node, MAX_POOL):
