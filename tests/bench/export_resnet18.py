@@ -33,10 +33,10 @@ def main() -> None:
         )
         seconds = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
-    macs = sum(
-        node.macs(*(program.tensors[name] for name in node.inputs)) for node in program.nodes
+    macs = sum(node.macs(*(program.tensors[name] for name in node.inputs)) for node in program.nodes)
+    print(
+        f"{len(program.nodes)} nodes, {macs / 1e6:.0f} M MACs: exported in {seconds:.1f} s, peak memory {peak:.2f} GB"
     )
-    print(f"{len(program.nodes)} nodes, {macs / 1e6:.0f} M MACs: exported in {seconds:.1f} s, peak memory {peak:.2f} GB")
 
 
 if __name__ == "__main__":

@@ -64,15 +64,24 @@ def digits_like() -> nn.Module:
     """uint8 8x8 -> conv -> dithered sign 2x2 -> binary conv -> max pool -> BN -> sign -> linear."""
     return lively(
         nn.Sequential(
-            Conv(1, 33, 3, padding=1, bias=False), nn.BatchNorm2d(33), nn.Hardtanh(), Dither([[0.3, -0.2], [-0.1, 0.25]]),
-            Conv(33, 40, 3, padding=1, bias=False), nn.MaxPool2d(2), nn.BatchNorm2d(40), Bits(),
-            nn.Flatten(), Linear(640, 10, bias=False), nn.BatchNorm1d(10), nn.LogSoftmax(-1),
+            Conv(1, 33, 3, padding=1, bias=False),
+            nn.BatchNorm2d(33),
+            nn.Hardtanh(),
+            Dither([[0.3, -0.2], [-0.1, 0.25]]),
+            Conv(33, 40, 3, padding=1, bias=False),
+            nn.MaxPool2d(2),
+            nn.BatchNorm2d(40),
+            Bits(),
+            nn.Flatten(),
+            Linear(640, 10, bias=False),
+            nn.BatchNorm1d(10),
+            nn.LogSoftmax(-1),
         )
-    )  # fmt: skip
+    )
 
 
 def images(shape: tuple[int, ...], count: int, seed: int = 0) -> np.ndarray:
-    """uint8 (count, h, w, ch) for an example shape (1, C, H, W) or (1, F); half of them dark, so that borders matter."""
+    """uint8 (count, h, w, ch) for an example shape (1, C, H, W) or (1, F); half of them dark: borders matter."""
     _, ch, h, w = shape if len(shape) == 4 else (1, shape[1], 1, 1)
     x = np.random.default_rng(seed).integers(0, 256, (count, h, w, ch)).astype(np.uint8)
     x[: count // 2] //= 8

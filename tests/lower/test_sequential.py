@@ -48,16 +48,46 @@ TAIL = (nn.Flatten(), Linear(5 * 64, 7, bias=False))
         (Conv(1, 5, 3, padding=1, bias=False), nn.BatchNorm2d(5), nn.PReLU(5, -0.4), nn.BatchNorm2d(5), Bits(), *TAIL),
         (Conv(1, 5, 5, padding="same"), nn.BatchNorm2d(5), Dither([[0.5, -1.0, 0.1]]), *TAIL),
         (Bits(), Conv(1, 5, 3, padding=1, bias=False), nn.BatchNorm2d(5), Bits(), *TAIL),
-        (Conv(1, 4, 3, padding=1), nn.BatchNorm2d(4), Bits(), Conv(4, 5, (3, 1), padding=(1, 0), dilation=(1, 2)), nn.BatchNorm2d(5), Bits(), *TAIL),
-        (Conv(1, 6, 3, padding=1), nn.BatchNorm2d(6), Bits(), Conv(6, 9, 3, padding=1, groups=3), nn.BatchNorm2d(9), Bits(), nn.ChannelShuffle(3),
-         Conv(9, 5, 1, bias=False), nn.BatchNorm2d(5), Bits(), *TAIL),
+        (
+            Conv(1, 4, 3, padding=1),
+            nn.BatchNorm2d(4),
+            Bits(),
+            Conv(4, 5, (3, 1), padding=(1, 0), dilation=(1, 2)),
+            nn.BatchNorm2d(5),
+            Bits(),
+            *TAIL,
+        ),
+        (
+            Conv(1, 6, 3, padding=1),
+            nn.BatchNorm2d(6),
+            Bits(),
+            Conv(6, 9, 3, padding=1, groups=3),
+            nn.BatchNorm2d(9),
+            Bits(),
+            nn.ChannelShuffle(3),
+            Conv(9, 5, 1, bias=False),
+            nn.BatchNorm2d(5),
+            Bits(),
+            *TAIL,
+        ),
         (Conv(1, 5, 3, padding=1), nn.MaxPool2d(3, 1, 1), nn.BatchNorm2d(5), Dither([[0.5, -1.0], [0.0, 2.0]]), *TAIL),
         (Conv(1, 5, 3, padding=1, bias=False), nn.BatchNorm2d(5), Bits(), nn.MaxPool2d(3, 1, 1), *TAIL),
         (Conv(1, 5, 3, padding=1, bias=False), nn.AvgPool2d(3, 1, 1), nn.BatchNorm2d(5), Bits(), *TAIL),
         (Conv(1, 5, 3, padding=1, bias=False), nn.BatchNorm2d(5), nn.ReLU(), nn.BatchNorm2d(5), Bits(), *TAIL),
     ],
-    ids=["bias", "prelu", "odd tile", "binary image", "dilated", "grouped", "pool tile", "bit pool", "avg pool", "relu"],
-)  # fmt: skip
+    ids=[
+        "bias",
+        "prelu",
+        "odd tile",
+        "binary image",
+        "dilated",
+        "grouped",
+        "pool tile",
+        "bit pool",
+        "avg pool",
+        "relu",
+    ],
+)
 def test_no_bit_differs(layers):
     made, result = compared(net(*layers), SHAPE)
     assert sum(row.get("undecided", 0) for row in made.report) == 0
@@ -219,7 +249,12 @@ def test_edges_that_no_window_can_take_over(edges):
     class Edged(nn.Module):
         def __init__(self):
             super().__init__()
-            self.a, self.n, self.b, self.m = Conv(1, 6, 3, padding=1), nn.BatchNorm2d(6), Conv(6, 5, 3), nn.BatchNorm2d(5)
+            self.a, self.n, self.b, self.m = (
+                Conv(1, 6, 3, padding=1),
+                nn.BatchNorm2d(6),
+                Conv(6, 5, 3),
+                nn.BatchNorm2d(5),
+            )
             self.c = Conv(5, 4, 3)
 
         def forward(self, x):

@@ -46,19 +46,31 @@ class ByHand(nn.Module):
 
 
 AFTER = {
-    "nothing": nn.Identity, "hardtanh": nn.Hardtanh, "relu": nn.ReLU, "rprelu": lambda: RPReLU(6), "prelu by hand": ByHand,
-    "average": lambda: nn.AvgPool2d(2, 1, 1), "greatest": lambda: nn.MaxPool2d(3, 1, 1), "norm": lambda: nn.BatchNorm2d(6),
-}  # fmt: skip
+    "nothing": nn.Identity,
+    "hardtanh": nn.Hardtanh,
+    "relu": nn.ReLU,
+    "rprelu": lambda: RPReLU(6),
+    "prelu by hand": ByHand,
+    "average": lambda: nn.AvgPool2d(2, 1, 1),
+    "greatest": lambda: nn.MaxPool2d(3, 1, 1),
+    "norm": lambda: nn.BatchNorm2d(6),
+}
 
 
 @pytest.mark.parametrize("after", AFTER)
 def test_teacher_forced_bits_hardly_differ(after):
     net = lively(
         nn.Sequential(
-            nn.Conv2d(2, 6, 3, padding=1), nn.BatchNorm2d(6), Block(6, AFTER[after]()), Block(6, nn.Identity()),
-            nn.BatchNorm2d(6), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 5),
+            nn.Conv2d(2, 6, 3, padding=1),
+            nn.BatchNorm2d(6),
+            Block(6, AFTER[after]()),
+            Block(6, nn.Identity()),
+            nn.BatchNorm2d(6),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Linear(6, 5),
         )
-    )  # fmt: skip
+    )
     made = lowered(net, SHAPE, calibration=images(SHAPE, 40, 1))
     result = compare(made, images(SHAPE, 60, 2))
     bits = [r for r in result.rows if r.kind == "bit"]
