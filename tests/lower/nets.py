@@ -46,7 +46,7 @@ class Dither(nn.Module):
 
 
 def lively(net: nn.Module, seed: int = 0) -> nn.Module:
-    """Batch norms with statistics and scales of both signs, in eval mode."""
+    """Every parameter drawn from `seed`, batch norms with scales of both signs, in eval mode."""
     generator = torch.Generator().manual_seed(seed)
     for m in net.modules():
         if isinstance(m, nn.BatchNorm2d | nn.BatchNorm1d):
@@ -57,6 +57,8 @@ def lively(net: nn.Module, seed: int = 0) -> nn.Module:
             m.bias.data.copy_(torch.randn(n, generator=generator))
         elif isinstance(m, nn.Conv2d | nn.Linear):
             m.weight.data.copy_(torch.randn(m.weight.shape, generator=generator))
+            if m.bias is not None:
+                m.bias.data.copy_(torch.rand(m.bias.shape, generator=generator) - 0.5)
     return net.eval()
 
 
