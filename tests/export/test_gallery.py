@@ -45,7 +45,9 @@ POINTS = 0.003
 def lowered(name: str) -> tuple[ModuleType, Lowered]:
     """The author's own module, exported with what an author would pass: an example, images, the normalisation."""
     module = gallery.load(name)
-    train = as_images(digits(module.INPUT)[0][:300])
+    # An exact network may still end in a real linear layer, whose stream saturates beyond what it was calibrated on:
+    # it is tested on noise too, so it is calibrated on other noise and digits.
+    train = as_images(gallery.images(module, 200, seed=1) if is_exact(name) else digits(module.INPUT)[0][:300])
     example = gallery.to_float(module, gallery.images(module, 2)[:1])
     options = make_options(example, train, module.MEAN, module.STD, module.TIE, 100.0)
     return module, lower_module(gallery.build(module), example, options, name)
@@ -65,8 +67,7 @@ def test_no_bit_differs_from_pytorch_over_a_thousand_images(name: str) -> None:
     module, made = lowered(name)
     found = compare(made, as_images(gallery.images(module, IMAGES, seed=7)))
     assert found.differing_bits == 0, [row for row in found.rows if row.free]
-    # Several end in a linear layer of real weights, which no integers hold exactly: labels may part at near ties.
-    assert found.same_labels >= (1 - POINTS) * IMAGES
+    assert found.same_labels == IMAGES
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if not is_exact(name)])
