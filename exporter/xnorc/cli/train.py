@@ -37,6 +37,10 @@ def command(
             "--set", help="Override a choice of the recipe's network: --set binarizer=rsign.", show_default=False
         ),
     ] = None,
+    precision: Annotated[
+        str, typer.Option(help="32-true, or bf16-mixed: faster where the processor has it.")
+    ] = "32-true",
+    compiled: Annotated[bool, typer.Option("--compile", help="Fuse the training step (torch.compile).")] = False,
     as_json: bool = JSON,
 ) -> None:
     """Train a network; writes model.pt2, model.pt (weights only), recipe.toml, run.json and log.jsonl.
@@ -44,11 +48,15 @@ def command(
     [bold]Example[/bold]: xnorc train digits --out build/digits
     """
     from xnorc.data import load
+    from xnorc.errors import DataError
     from xnorc.extras import need
 
     need("train", "xnorc train")
     from xnorc.nn.recipe import load_recipe
-    from xnorc.nn.train import train
+    from xnorc.nn.train import PRECISIONS, Machine, train
+
+    if precision not in PRECISIONS:
+        raise DataError("--precision", f"there is none called {precision!r}", f"one of {', '.join(PRECISIONS)}")
 
     wanted = load_recipe(recipe)
     result = train(
@@ -58,6 +66,7 @@ def command(
         seed=seed,
         resume=resume,
         progress=not as_json,
+        machine=Machine(precision=precision, compiled=compiled),
         **_settings(network or []),
     )
     if as_json:

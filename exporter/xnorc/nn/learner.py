@@ -27,6 +27,9 @@ class Learner(lightning.LightningModule):
         about: any samples of the data set, for their normalisation.
         seed: of shuffling and augmentation in this stage.
         teacher: real-valued network for `stage.distil`, or None.
+        compiled: let torch.compile fuse the training step (the weights stay those of `network`).
+
+    Held-out images are always measured at full precision and uncompiled: what is reported is what will be exported.
 
     Attributes:
         accuracy: share of held-out images labelled correctly after the last finished epoch.
@@ -35,8 +38,17 @@ class Learner(lightning.LightningModule):
     mean: Tensor | None
     std: Tensor | None
 
-    def __init__(self, network: nn.Module, stage: Stage, about: Samples, seed: int, teacher: nn.Module | None) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        stage: Stage,
+        about: Samples,
+        seed: int,
+        teacher: nn.Module | None,
+        compiled: bool = False,
+    ) -> None:
         super().__init__()
+        self._fast = [torch.compile(network) if compiled else network]  # in a list: the weights have one owner
         self.network, self.stage, self.seed = network, stage, seed
         self._teacher = [teacher.eval().requires_grad_(False)] if teacher is not None else []  # not in the checkpoint
         self.register_buffer("mean", _column(about.mean), persistent=False)
@@ -69,7 +81,7 @@ class Learner(lightning.LightningModule):
         # From (seed, step, rank) alone, so that a resumed training augments as an uninterrupted one would.
         mark = (self.seed * 1_000_003 + self.global_step) * 1009 + self.global_rank
         x = augment(x, self.stage.flip, self.stage.crop, torch.Generator(x.device).manual_seed(mark))
-        logits = self(x)
+        logits: Tensor = self._fast[0](as_floats(x, self.mean, self.std))
         loss = self.loss(logits, y, x) if self.stage.distil else self.label_loss(logits, y)
         self._losses.append(loss.detach())
         return loss
@@ -97,7 +109,8 @@ class Learner(lightning.LightningModule):
         self._right.clear()
 
     def validation_step(self, batch: tuple[Tensor, Tensor], index: int) -> None:
-        self._right.append((self(batch[0]).argmax(1) == batch[1]).to(torch.float32))
+        with torch.autocast(self.device.type, enabled=False):
+            self._right.append((self(batch[0]).argmax(1) == batch[1]).to(torch.float32))
 
     def on_validation_epoch_end(self) -> None:
         right = torch.cat(self._right)

@@ -27,6 +27,7 @@ from xnorc.nn.learner import Learner
 from xnorc.nn.progress import Bar, Epoch, Recorder
 from xnorc.nn.recipe import Recipe, Stage, load_recipe, to_toml
 
+PRECISIONS = ("32-true", "bf16-mixed")
 Report = Callable[[Epoch], None]
 
 
@@ -53,12 +54,14 @@ class Machine:
         accelerator: `auto` takes a GPU where there is one.
         devices, nodes: above 1, training is distributed (DDP); `Stage.batch` is then the batch of each device.
         precision: `bf16-mixed` is for speed: sums above 256 are rounded while training, not on the device.
+        compiled: torch.compile fuses the training step; needs a C++ compiler, pays off after some hundred steps.
     """
 
     accelerator: str = "auto"
     devices: int = 1
     nodes: int = 1
     precision: str = "32-true"
+    compiled: bool = False
 
     @property
     def deterministic(self) -> Literal[True, "warn"]:
@@ -100,7 +103,8 @@ def train(
     if _is_first():
         _prepare(out, parts, f"# seed {seed}, data {data.name}\n{to_toml(asked)}", resume)
     shape, classes = data.train.shape, data.train.n_classes
-    run = _Run(data, out / "log.jsonl", parts, seed, progress, report, machine or Machine())
+    machine = machine or Machine()
+    run = _Run(data, out / "log.jsonl", parts, seed, progress, report, machine)
     with _undisturbed():
         teacher = None
         if asked.teacher_stages:
@@ -122,6 +126,8 @@ def train(
         "accuracy": accuracy,
         "torch": torch.__version__,
         "threads": torch.get_num_threads(),
+        "precision": machine.precision,
+        "compiled": machine.compiled,
     }
     if _is_first():
         checkpoint.save(out, trained, asked, about)
@@ -183,7 +189,8 @@ class _Run:
     def stage(self, phase: str, number: int, network: nn.Module, stage: Stage, teacher: nn.Module | None) -> float:
         """Train one stage from its own unfinished checkpoint, if there is one; its last accuracy."""
         seed = self.seed * 97 + number
-        learner = Learner(network, stage, self.data.train, seed, teacher if stage.distil else None)
+        taught_by = teacher if stage.distil else None
+        learner = Learner(network, stage, self.data.train, seed, taught_by, self.machine.compiled)
         unfinished = self.parts / phase
         keeper = ModelCheckpoint(unfinished, filename="last", save_top_k=1, enable_version_counter=False)
         trainer = lightning.Trainer(
