@@ -160,6 +160,17 @@ typedef struct {
 
 void bnn_bmaxpool2d_ref(const bnn_bmaxpool2d_t *node, const uint32_t *in, uint32_t *out); // in place without pads
 
+// ---- compare: bit = (in[y, x, c] >= thr[c]) ^ flip[c], thr a tensor of (1, 1, ch) ------------------------------------
+typedef struct {
+    const uint32_t *flip; // (BNN_WORDS(ch)), tail bits 0
+    uint32_t pixels;      // h * w
+    uint16_t ch;
+    uint8_t in_kind;  // U8, I8, I16, I32
+    uint8_t thr_kind; // I16, I32
+} bnn_compare_t;
+
+void bnn_compare_ref(const bnn_compare_t *node, const void *in, const void *thr, uint32_t *out); // in place on `in`
+
 // ---- gather: out[y, x, c] = in[source[c]][top + y * step_h, left + x * step_w, channel[c]], 0 where source[c] is 255 -
 typedef struct {
     const uint8_t *source;   // (ch) which input
@@ -254,6 +265,14 @@ typedef struct {
 } bnn_sumpool2d_t;
 
 void bnn_sumpool2d_ref(const bnn_sumpool2d_t *node, const void *in, void *out);
+
+// ---- table: out = values[in + 128] -----------------------------------------------------------------------------------
+typedef struct {
+    const int16_t *values; // (256)
+    uint32_t size;         // elements of each tensor
+} bnn_table_t;
+
+void bnn_table_ref(const bnn_table_t *node, const int8_t *in, int16_t *out);
 
 // ---- threshold: integers to bits ------------------------------------------------------------------------------------
 typedef struct {

@@ -10,7 +10,7 @@ several such fields give their product.  Fields not given take the defaults of t
     pad_mode, pad_value            as in Window
     in, out                        kinds: bit, u8, i8, i16, i32
     thr                            random | extremes | interval | tile | map | never_always
-    data                           random | lowest | highest: the input's values
+    data                           random | lowest | highest | close | ends: the inputs' values
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from xnorc.program.nodes.affine import Affine
 from xnorc.program.nodes.bconv2d import BConv2d
 from xnorc.program.nodes.bmatmul import BMatMul
 from xnorc.program.nodes.bmaxpool2d import BMaxPool2d
+from xnorc.program.nodes.compare import Compare
 from xnorc.program.nodes.gather import ZERO, Gather
 from xnorc.program.nodes.iconv2d import IConv2d
 from xnorc.program.nodes.maxpool2d import MaxPool2d
@@ -37,6 +38,7 @@ from xnorc.program.nodes.mix import Mix
 from xnorc.program.nodes.permute import Permute
 from xnorc.program.nodes.prelu import PRelu
 from xnorc.program.nodes.sumpool2d import SumPool2d
+from xnorc.program.nodes.table import Table
 from xnorc.program.nodes.threshold import Threshold
 from xnorc.render.vectors import Vector
 
@@ -81,12 +83,17 @@ def _vector(op: str, name: str, fields: Fields, seed: int) -> Vector:
 
 
 def values(tensor: Tensor, data: str, rng: Rng) -> np.ndarray:
-    """Input values (h, w, ch): random over the whole kind, or its ends."""
+    """Input values (h, w, ch): random over the whole kind, or near 0 (ties between inputs), or at its ends."""
     low, high = tensor.kind.range
     if data == "lowest":
         return np.full(tensor.shape, low, tensor.kind.dtype)
     if data == "highest":
         return np.full(tensor.shape, high, tensor.kind.dtype)
+    if data == "close":
+        low, high = max(low, -2), min(high, 2)
+    if data == "ends":
+        ends = np.clip([low, low + 1, -129, -128, -1, 0, 1, 127, 128, 255, 256, high - 1, high], low, high)
+        return rng.choice(ends, tensor.shape).astype(tensor.kind.dtype)
     return rng.integers(low, high, tensor.shape, endpoint=True).astype(tensor.kind.dtype)
 
 
@@ -295,6 +302,24 @@ def threshold(f: Fields, rng: Rng) -> Built:
     return node, (Tensor("a", shape, kind),)
 
 
+def compare(f: Fields, rng: Rng) -> Built:
+    """`in` values against `thr` thresholds, both kinds; flips are mixed."""
+    shape = (f["h"], f["w"], f["ch"])
+    node = Compare(
+        name="compare", inputs=("a", "t"), output=Tensor("y", shape, Kind.BIT),
+        flip=rng.integers(0, 2, f["ch"]).astype(bool),
+    )  # fmt: skip
+    return node, (Tensor("a", shape, Kind(f["in"])), Tensor("t", (1, 1, f["ch"]), Kind(f["thr"])))
+
+
+def table(f: Fields, rng: Rng) -> Built:
+    """256 random values."""
+    shape = (f["h"], f["w"], f["ch"])
+    values = rng.integers(-(2**15), 2**15, 256).astype(np.int16)
+    node = Table(name="table", inputs=("a",), output=Tensor("y", shape, Kind.I16), values=values)
+    return node, (Tensor("a", shape, Kind.I8),)
+
+
 def gather(f: Fields, rng: Rng) -> Built:
     """`sources` inputs of in_ch, in_ch + 1, .. channels; random routes, some constant 0; `crop` rows and columns."""
     sh, sw = _pair(f.get("step", 1))
@@ -334,7 +359,7 @@ def permute(f: Fields, rng: Rng) -> Built:
 BUILDERS: dict[str, Callable[[Fields, Rng], Built]] = {
     builder.__name__: builder
     for builder in (
-        *(add, affine, bconv2d, bmatmul, bmaxpool2d, gather, iconv2d),
-        *(maxpool2d, mix, permute, prelu, sumpool2d, threshold),
+        *(add, affine, bconv2d, bmatmul, bmaxpool2d, compare, gather, iconv2d),
+        *(maxpool2d, mix, permute, prelu, sumpool2d, table, threshold),
     )
 }

@@ -13,6 +13,7 @@ from xnorc.program.nodes.affine import Affine
 from xnorc.program.nodes.bconv2d import BConv2d
 from xnorc.program.nodes.bmatmul import BMatMul
 from xnorc.program.nodes.bmaxpool2d import BMaxPool2d
+from xnorc.program.nodes.compare import Compare
 from xnorc.program.nodes.gather import Gather
 from xnorc.program.nodes.iconv2d import IConv2d
 from xnorc.program.nodes.maxpool2d import MaxPool2d
@@ -20,6 +21,7 @@ from xnorc.program.nodes.mix import Mix
 from xnorc.program.nodes.permute import Permute
 from xnorc.program.nodes.prelu import PRelu
 from xnorc.program.nodes.sumpool2d import SumPool2d
+from xnorc.program.nodes.table import Table
 from xnorc.program.nodes.threshold import Threshold
 
 STREAMS = (Kind.I8, Kind.I16)
@@ -205,6 +207,31 @@ class Grower:
         return self.accept(
             Threshold(name="threshold", inputs=(x.name,), output=self.output(x.shape, Kind.BIT), thresholds=thr)
         )
+
+    def compare(self) -> bool:
+        """Against channel sums of the values themselves, or against any vector that fits."""
+        if (x := self.pick(Kind.U8, *STREAMS, Kind.I32)) is None:
+            return False
+        h, w, ch = x.shape
+        fitting = [t for t in self.tensors if t.shape == (1, 1, ch) and t.kind in (Kind.I16, Kind.I32)]
+        if not fitting:
+            total = SumPool2d(name="sums", inputs=(x.name,), output=self.output((1, 1, ch), Kind.I32),
+                              window=Window(kh=h, kw=w))  # fmt: skip
+            if not self.accept(total):
+                return False
+            fitting = [total.output]
+        return self.accept(
+            Compare(name="compare", inputs=(x.name, fitting[-1].name), output=self.output(x.shape, Kind.BIT),
+                    flip=self.rng.integers(0, 2, ch).astype(bool))
+        )  # fmt: skip
+
+    def table(self) -> bool:
+        if (x := self.pick(Kind.I8)) is None:
+            if (wide := self.pick(*Kind)) is None or not self.affine(wide, Kind.I8):
+                return False
+            x = self.tensors[-1]
+        values = self.rng.integers(-(2**15), 2**15, 256).astype(np.int16)
+        return self.accept(Table(name="table", inputs=(x.name,), output=self.output(x.shape, Kind.I16), values=values))
 
     def gather(self) -> bool:
         if (x := self.pick(*Kind)) is None:
