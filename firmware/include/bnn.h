@@ -171,6 +171,12 @@ typedef struct {
 
 void bnn_compare_ref(const bnn_compare_t *node, const void *in, const void *thr, uint32_t *out); // in place on `in`
 
+// in_kind is I16.  scratch: BNN_WORDS(ch) words, then ch int16.  In place on `in`.
+void bnn_compare_i16(const bnn_compare_t *node, const int16_t *in, const void *thr, uint32_t *out, void *scratch);
+
+// in_kind and thr_kind are I32.  In place on `in`.
+void bnn_compare_i32(const bnn_compare_t *node, const int32_t *in, const int32_t *thr, uint32_t *out);
+
 // ---- gather: out[y, x, c] = in[source[c]][top + y * step_h, left + x * step_w, channel[c]], 0 where source[c] is 255 -
 typedef struct {
     const uint8_t *source;   // (ch) which input
@@ -266,13 +272,13 @@ typedef struct {
 
 void bnn_sumpool2d_ref(const bnn_sumpool2d_t *node, const void *in, void *out);
 
-// ---- table: out = values[in + 128] -----------------------------------------------------------------------------------
+// ---- table: i = (in >> 8) + 128, out = values[i] + (((values[i + 1] - values[i]) * (in & 255) + 128) >> 8) ------------
 typedef struct {
-    const int16_t *values; // (256)
+    const int16_t *values; // (257)
     uint32_t size;         // elements of each tensor
 } bnn_table_t;
 
-void bnn_table_ref(const bnn_table_t *node, const int8_t *in, int16_t *out);
+void bnn_table_ref(const bnn_table_t *node, const int16_t *in, int16_t *out); // in place
 
 // ---- threshold: integers to bits ------------------------------------------------------------------------------------
 typedef struct {
@@ -282,6 +288,19 @@ typedef struct {
 } bnn_threshold_t;
 
 void bnn_threshold_ref(const bnn_threshold_t *node, const void *in, uint32_t *out); // in place, where out is no wider
+
+// in_kind is I32, one class of rows and columns, no thr2.  In place.
+void bnn_threshold_i32(const bnn_threshold_t *node, const int32_t *in, uint32_t *out);
+
+// The same for I16: a channel whose threshold is above int16 has INT16_MIN and its flip turned.  In place.
+typedef struct {
+    const int16_t *thr;   // (ch)
+    const uint32_t *flip; // (BNN_WORDS(ch)), tail bits 0
+    uint32_t pixels;      // h * w
+    uint16_t ch;
+} bnn_threshold_i16_t;
+
+void bnn_threshold_i16(const bnn_threshold_i16_t *node, const int16_t *in, uint32_t *out);
 
 // The index of the greatest of n logits, the first of equals.
 uint16_t bnn_argmax(const int32_t *logits, uint16_t n);

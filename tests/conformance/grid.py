@@ -11,6 +11,7 @@ several such fields give their product.  Fields not given take the defaults of t
     in, out                        kinds: bit, u8, i8, i16, i32
     thr                            random | extremes | interval | tile | map | never_always
     data                           random | lowest | highest | close | ends: the inputs' values
+    within                         number: the inputs' values lie within +- this, as far as their kinds reach
 """
 
 from __future__ import annotations
@@ -77,14 +78,16 @@ def _expand(case: Fields) -> Iterator[tuple[str, Fields]]:
 def _vector(op: str, name: str, fields: Fields, seed: int) -> Vector:
     rng = np.random.default_rng([seed, zlib.crc32(name.encode())])  # a case added elsewhere changes no other
     node, tensors = BUILDERS[op](fields, rng)
-    node.verify(tensors, tuple(t.kind.range for t in tensors))
-    arrays = tuple(values(t, str(fields.get("data", "random")), rng) for t in tensors)
+    within = int(fields.get("within", 2**31))
+    bounds = [(max(t.kind.range[0], -within), min(t.kind.range[1], within)) for t in tensors]
+    node.verify(tensors, tuple(bounds))
+    arrays = tuple(values(t, str(fields.get("data", "random")), b, rng) for t, b in zip(tensors, bounds, strict=True))
     return Vector(f"{op}/{name}", node, tensors, arrays)
 
 
-def values(tensor: Tensor, data: str, rng: Rng) -> np.ndarray:
-    """Input values (h, w, ch): random over the whole kind, or near 0 (ties between inputs), or at its ends."""
-    low, high = tensor.kind.range
+def values(tensor: Tensor, data: str, bounds: tuple[int, int], rng: Rng) -> np.ndarray:
+    """Input values (h, w, ch): random within the bounds, or near 0 (ties between inputs), or at its ends."""
+    low, high = bounds
     if data == "lowest":
         return np.full(tensor.shape, low, tensor.kind.dtype)
     if data == "highest":
@@ -313,11 +316,11 @@ def compare(f: Fields, rng: Rng) -> Built:
 
 
 def table(f: Fields, rng: Rng) -> Built:
-    """256 random values."""
+    """257 random values."""
     shape = (f["h"], f["w"], f["ch"])
-    values = rng.integers(-(2**15), 2**15, 256).astype(np.int16)
+    values = rng.integers(-(2**15), 2**15, 257).astype(np.int16)
     node = Table(name="table", inputs=("a",), output=Tensor("y", shape, Kind.I16), values=values)
-    return node, (Tensor("a", shape, Kind.I8),)
+    return node, (Tensor("a", shape, Kind.I16),)
 
 
 def gather(f: Fields, rng: Rng) -> Built:

@@ -226,11 +226,11 @@ class Grower:
         )  # fmt: skip
 
     def table(self) -> bool:
-        if (x := self.pick(Kind.I8)) is None:
-            if (wide := self.pick(*Kind)) is None or not self.affine(wide, Kind.I8):
+        if (x := self.pick(Kind.I16)) is None:
+            if (wide := self.pick(*Kind)) is None or not self.affine(wide, Kind.I16):
                 return False
             x = self.tensors[-1]
-        values = self.rng.integers(-(2**15), 2**15, 256).astype(np.int16)
+        values = self.rng.integers(-(2**15), 2**15, 257).astype(np.int16)
         return self.accept(Table(name="table", inputs=(x.name,), output=self.output(x.shape, Kind.I16), values=values))
 
     def gather(self) -> bool:

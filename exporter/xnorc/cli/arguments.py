@@ -70,6 +70,21 @@ Percentile = Annotated[
     float,
     typer.Option("--percentile", help="Share of calibration magnitudes that streams hold without saturating, in %."),
 ]
+WeightBits = Annotated[
+    int | None,
+    typer.Option(
+        "--weight-bits",
+        help="Bits of real weights, 8 or 16 (default: 16 in small stems and heads).",
+        show_default=False,
+    ),
+]
+StaticCollapsed = Annotated[
+    bool,
+    typer.Option(
+        "--static-collapsed",
+        help="Make thresholds computed from the image constants where calibration never moves them.",
+    ),
+]
 Name = Annotated[str | None, typer.Option("--name", help="Name of the program.", show_default=False)]
 
 

@@ -8,7 +8,19 @@ from typing import Annotated
 
 import typer
 
-from xnorc.cli.arguments import Data, Mean, Model, Name, Percentile, Shape, State, Std, Tie
+from xnorc.cli.arguments import (
+    Data,
+    Mean,
+    Model,
+    Name,
+    Percentile,
+    Shape,
+    State,
+    StaticCollapsed,
+    Std,
+    Tie,
+    WeightBits,
+)
 from xnorc.cli.output import JSON, console, emit
 
 
@@ -23,6 +35,8 @@ def command(
     tie: Tie = None,
     percentile: Percentile = 100.0,
     name: Name = None,
+    weight_bits: WeightBits = None,
+    static_collapsed: StaticCollapsed = False,
     as_json: bool = JSON,
 ) -> None:
     """Export a network: program.json, constants.npz, model.h and export.json, all at once or not at all.
@@ -42,7 +56,8 @@ def command(
     from xnorc.cli.arguments import calibration
     from xnorc.lower.export import document, write
 
-    lowered = lower_model(Wanted(model, state, shape, mean, std, tie, percentile, name), calibration(data))
+    wanted = Wanted(model, state, shape, mean, std, tie, percentile, name, weight_bits, static_collapsed)
+    lowered = lower_model(wanted, calibration(data))
     write(lowered, out)
     if as_json:
         emit({"folder": str(out), **document(lowered)})

@@ -60,6 +60,8 @@ class Wanted:
     tie: int | None = None
     percentile: float = 100.0
     name: str | None = None
+    weight_bits: int | None = None
+    static_collapsed: bool = False
 
 
 def capture_model(wanted: Wanted, samples: Samples | None) -> Captured:
@@ -100,7 +102,16 @@ def lower_model(wanted: Wanted, samples: Samples | None) -> Lowered:
     captured = capture_model(wanted, samples)
     mean, std = normalisation(wanted, samples)
     calibration = None if samples is None else samples.x
-    options = make_options(captured.example, calibration, mean, std, wanted.tie, wanted.percentile)
+    options = make_options(
+        captured.example,
+        calibration,
+        mean,
+        std,
+        wanted.tie,
+        wanted.percentile,
+        wanted.weight_bits,
+        wanted.static_collapsed,
+    )
     return lower(captured, options, identifier(wanted.name or _default_name(wanted.model)))
 
 

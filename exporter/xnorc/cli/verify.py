@@ -8,7 +8,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from xnorc.cli.arguments import Data, Limit, Mean, Model, Name, Percentile, Shape, State, Std, Tie, samples_for
+from xnorc.cli.arguments import (
+    Data,
+    Limit,
+    Mean,
+    Model,
+    Name,
+    Percentile,
+    Shape,
+    State,
+    StaticCollapsed,
+    Std,
+    Tie,
+    WeightBits,
+    samples_for,
+)
 from xnorc.cli.output import JSON, console, emit
 
 if TYPE_CHECKING:
@@ -34,6 +48,8 @@ def command(
     tie: Tie = None,
     percentile: Percentile = 100.0,
     name: Name = None,
+    weight_bits: WeightBits = None,
+    static_collapsed: StaticCollapsed = False,
     as_json: bool = JSON,
 ) -> None:
     """Compare every tensor with PyTorch: differing bits, free-running and layer by layer, and the top-1 of both.
@@ -53,7 +69,7 @@ def command(
     from xnorc.lower.verify import compare
     from xnorc.program import digest, load
 
-    wanted = Wanted(model, state, shape, mean, std, tie, percentile, name)
+    wanted = Wanted(model, state, shape, mean, std, tie, percentile, name, weight_bits, static_collapsed)
     lowered = lower_model(wanted, read(calibration or data))
     same = None if program_dir is None else digest(load(program_dir)) == digest(lowered.program)
     x, y = samples_for(lowered.program, data, limit)

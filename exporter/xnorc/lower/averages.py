@@ -53,7 +53,7 @@ def lower_average(lowering: Lowering, node: fx.Node) -> Source:
     before = node.args[0]
     assert isinstance(before, fx.Node)
     pooling = _pooling(lowering, node, before)
-    source, *ahead = _affine_ahead(lowering, before)
+    source, *ahead = affine_ahead(lowering, before)
     slope, offset, at = (pooling.channels_first(values) for values in ahead)
     ch, h, w = pooling.map_shape[1:]
     tensor, _ = routed(lowering, node, source.tensor, at, (h, w, ch), nchw=True)
@@ -91,7 +91,7 @@ def lower_average(lowering: Lowering, node: fx.Node) -> Source:
     )
 
 
-def _affine_ahead(lowering: Lowering, before: fx.Node) -> tuple[Source, np.ndarray, np.ndarray, np.ndarray]:
+def affine_ahead(lowering: Lowering, before: fx.Node) -> tuple[Source, np.ndarray, np.ndarray, np.ndarray]:
     """(source, slope, offset, index in its tensor) for every element that is pooled, over an affine chain; else a
     stream."""
     stops = lowering.known[before]
@@ -105,8 +105,7 @@ def _affine_ahead(lowering: Lowering, before: fx.Node) -> tuple[Source, np.ndarr
             if found is not None and all(b.kind == "affine" for b in found):
                 for block in found:
                     slope, offset = slope * block.slope, offset * block.slope + block.offset
-                if source.evaluate is None:
-                    return source, slope, offset, source.at[chain.entry_at]
+                return source, slope, offset, source.at[chain.entry_at]
     made = stream(lowering, before, lowering.scales.int16(before))
     return made, made.scale, made.offset, made.at
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A real-valued chain cut into blocks that integer nodes know: affine, clamp, PReLU.
+"""A real-valued chain cut into blocks that integer nodes know: affine, clamp, PReLU, and on vectors any function.
 
 The chain is cut at every node through which all of it passes.  Each block is asked at many values, in float64, and
 told by its answers: the same whether a PReLU is one operation, a `where`, or two ReLUs and a subtraction.
@@ -7,6 +7,7 @@ told by its answers: the same whether a PReLU is one operation, a `where`, or tw
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -31,9 +32,12 @@ class Block:
     """One block, per element of the chain's end.
 
     Attributes:
-        kind: "affine": slope * u + offset; "clamp": clip(u, low, high); "prelu": u >= 0 ? u * slope : u * negative.
+        kind: "affine": slope * u + offset; "clamp": clip(u, low, high); "prelu": u >= 0 ? u * slope : u * negative;
+            "table": any `function`, the same for all elements of a vector (a map would need a table a channel, and
+            more than 8 bits).
         node: the last operation of the block; start: what it reads.
         slope, offset, negative: float64 (elements,); low, high: floats, infinite where open.
+        function: of a table: float64 (K,) -> float64 (K,), as the model computes it.
     """
 
     kind: str
@@ -44,6 +48,7 @@ class Block:
     negative: np.ndarray
     low: float = -np.inf
     high: float = np.inf
+    function: Callable[[np.ndarray], np.ndarray] | None = None
 
 
 def cut(chain: Chain, stop: fx.Node) -> list[fx.Node]:
@@ -132,8 +137,25 @@ def _told(lowering: Lowering, upper: fx.Node, lower: fx.Node, part: Chain) -> Bl
     right, left = v[-1] / u[-1], v[0] / u[0]
     if np.abs(v - np.where(u >= 0, right * u, left * u)).max() <= tolerance:
         return Block("prelu", lower, upper, right[of_site], nothing[of_site], left[of_site])
+    if len(sites) == 1 and _is_vector(lower):
+        return _table(upper, lower, small, len(of_site))
     raise lowering.refuse(
         lower,
         "a real-valued path goes through what is neither affine, nor a clip, nor a PReLU",
         "scale, shift, batch norm, ReLU, clip, PReLU",
     )
+
+
+def _is_vector(node: fx.Node) -> bool:
+    """One number a channel: (1, C) or (1, C, 1, 1)."""
+    shape = shape_of(node)
+    return len(shape) == 2 or (len(shape) == 4 and shape[2:] == (1, 1))
+
+
+def _table(upper: fx.Node, lower: fx.Node, one: Chain, elements: int) -> Block:
+    dtype, nothing = upper.meta["val"].dtype, np.zeros(elements)
+
+    def function(u: np.ndarray) -> np.ndarray:
+        return np.asarray(one(torch.from_numpy(u[:, None].copy()).to(dtype)).double().numpy()[:, 0])
+
+    return Block("table", lower, upper, nothing, nothing, nothing, function=function)

@@ -38,6 +38,7 @@ def export(
     name: str | None = None,
     percentile: float = 100.0,
     weight_bits: int | None = None,
+    static_collapsed: bool = False,
 ) -> Program:
     """Export a binary neural network.
 
@@ -56,6 +57,8 @@ def export(
         percentile: share of calibration magnitudes, in percent, that a stream must hold without saturating.
         weight_bits: bits of real weights (stems, shortcuts, heads), 8 or 16; None takes 16 where the layer's map
             is small.
+        static_collapsed: make thresholds that are computed from the image (ASD, DySign) constants where they are the
+            same for all calibration images; such layers are named in the program's notes either way.
 
     Returns:
         the verified program.
@@ -65,7 +68,7 @@ def export(
         LowerError: an operation has no integer form.
         DataError: calibration data or the output folder do not fit.
     """
-    options = make_options(example_input, calibration, mean, std, tie, percentile, weight_bits)
+    options = make_options(example_input, calibration, mean, std, tie, percentile, weight_bits, static_collapsed)
     lowered = lower_module(module, example_input, options, name)
     if out is not None:
         write(lowered, Path(out))
@@ -92,6 +95,7 @@ def make_options(
     tie: int | None = None,
     percentile: float = 100.0,
     weight_bits: int | None = None,
+    static_collapsed: bool = False,
 ) -> Options:
     """Check what the user gave."""
     if tie not in (None, 1, -1):
@@ -114,6 +118,7 @@ def make_options(
         calibration=calibration,
         percentile=percentile,
         weight_bits=weight_bits,
+        static_collapsed=static_collapsed,
     )
 
 

@@ -19,6 +19,8 @@ class Options:
         percentile: share of calibration magnitudes a stream must hold without saturating, in percent.
         weight_bits: bits of real weights, 8 or 16; None: 16 (two planes of 8) where the layer's map is small, 8
             elsewhere.
+        static_collapsed: thresholds computed from the image that are the same for all calibration images become
+            constants.
     """
 
     mean: tuple[float, ...] | None = None
@@ -27,3 +29,4 @@ class Options:
     calibration: np.ndarray | None = None
     percentile: float = 100.0
     weight_bits: int | None = None
+    static_collapsed: bool = False

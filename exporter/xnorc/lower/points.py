@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which way a binarize point is lowered: a threshold, a threshold ahead of a pool, a pool of bits, a concatenation
-of bits."""
+of bits, a threshold computed from the image."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from torch import fx
 
 from xnorc.capture import Finite
 from xnorc.lower.bits import lower_threshold
+from xnorc.lower.dynamic import lower_dynamic, sides
 from xnorc.lower.operand import operand
 from xnorc.lower.ops import MAX_POOL, is_call, is_cat, shape_of
 from xnorc.lower.origins import origin_of_arguments
@@ -31,6 +32,9 @@ def lower_point(lowering: Lowering, node: fx.Node, bit_of_row: tuple[int | None,
         made = lower_pooled(lowering, node, stops[0], bit_of_row)
         if made is not None:
             return made
+    dynamic = sides(lowering, node, stops)
+    if dynamic is not None:
+        return lower_dynamic(lowering, node, dynamic, bit_of_row)
     stops = _behind_points(lowering, stops)
     parts = lower_threshold(lowering, node, stops, bit_of_row)
     if len(parts) == 1:

@@ -13,13 +13,14 @@ from torch import fx
 
 from xnorc.capture import Captured, Range, run
 from xnorc.errors import LowerError
-from xnorc.lower.ops import is_elementwise, short_name
+from xnorc.lower.ops import is_elementwise, shape_of, short_name
 from xnorc.lower.options import Options
 from xnorc.lower.origins import Origins
 from xnorc.lower.pixels import images_to_float
 
 LIMIT16, LIMIT8 = 32767, 127
 HEADROOM = 1.25
+VECTOR = 4096  # elements up to which the values of a node are kept
 IMAGES = 128  # of the calibration set, evenly spread
 
 
@@ -29,9 +30,10 @@ class Scales:
     def __init__(self, captured: Captured, options: Options, known: Origins) -> None:
         self.captured, self.options, self.known = captured, options, known
         self._magnitude: dict[fx.Node, float] | None = None
+        self._vectors: dict[fx.Node, list[np.ndarray]] = {}
         self._group: dict[fx.Node, fx.Node] = {}
         for node in known:
-            if is_join(node, known):
+            if is_join(node, known) and len({shape_of(operand) for operand in _real_arguments(node, known)}) == 1:
                 for operand in _real_arguments(node, known):
                     self._unite(node, operand)
                     if len(known[operand]) == 1:
@@ -42,6 +44,11 @@ class Scales:
         if self._magnitude is None:
             self._magnitude = self._measure(node)
         return self._magnitude[node]
+
+    def vectors(self, node: fx.Node) -> np.ndarray:
+        """float64 (images, elements): a small node's own values over the calibration images."""
+        self.magnitude(node)
+        return np.stack(self._vectors[node])
 
     def reach(self, node: fx.Node) -> float:
         """A magnitude to ask a chain at: calibrated, or the proved bound where there is no data."""
@@ -78,6 +85,8 @@ class Scales:
             real = images_to_float(data[i : i + 1], self.captured.example, self.options)
             for node, value in run(self.captured.graph, {self.captured.input: real}, nodes).items():
                 seen[node].append(self._size(value))
+                if value.numel() <= VECTOR:
+                    self._vectors.setdefault(node, []).append(value.detach().double().reshape(-1).numpy().copy())
         return {node: max(sizes) for node, sizes in seen.items()}
 
     def _size(self, value: torch.Tensor) -> float:

@@ -19,6 +19,7 @@ from xnorc.lower.source import Source, program_shape
 from xnorc.lower.state import Lowering
 from xnorc.program import Kind, Tensor
 from xnorc.program.nodes.prelu import PRelu
+from xnorc.program.nodes.table import Table
 
 Q12 = 4096  # PRelu slopes are in units of 1 / 4096
 UNITY = 1e-5  # a slope of 1, asked in float32
@@ -83,6 +84,37 @@ def _stream(lowering: Lowering, node: fx.Node, unit: float, kind: Kind) -> Sourc
     )
 
 
+def carried(lowering: Lowering, node: fx.Node) -> Source:
+    """The integers that a real node is an affine function of, through whatever clips, PReLUs and tables come before:
+    a stream that leaves its last affine step to the reader.
+
+    Args:
+        node: of one origin, without padded elements.
+    """
+    stops = lowering.known[node]
+    source = lowering.source(stops[0])
+    elements = np.arange(int(np.prod(shape_of(node))))
+    chain = Chain(lowering, node, elements, [stops[0]])
+    if len(stops) != 1 or (chain.entry < 0).any() or (source.at[chain.entry_at] < 0).any():
+        raise lowering.refuse(node, "elements of several origins, or constants, among the thresholds", "one origin")
+    place, entry = source.at[chain.entry_at], chain.entry_at
+    building = _Building(source.tensor, source.scale[entry], source.offset[entry], _reach(source))
+    for block in [] if node is stops[0] else blocks(lowering, chain, stops[0]):
+        _take(lowering, building, block, place, None, Kind.I16)
+    full = np.full(len(elements), building.reach)
+    return Source(
+        node=node,
+        tensor=building.tensor,
+        at=place,
+        scale=building.slope,
+        offset=building.offset,
+        low=-full,
+        high=full,
+        noise=np.zeros(len(elements)),
+        exact=False,
+    )
+
+
 def _reach(source: Source) -> int:
     return int(max(np.abs(source.low).max(), np.abs(source.high).max()))
 
@@ -133,6 +165,8 @@ def _take(
         return
     if block.kind == "clamp":
         _clamp(lowering, building, block, place, unit, kind)
+    elif block.kind == "table":
+        _table(lowering, building, block, place)
     else:
         _prelu(lowering, building, block, place, unit, kind)
 
@@ -148,6 +182,20 @@ def _clamp(
     low = -limit if np.isinf(block.low) else max(-limit, round(block.low / fine))
     high = limit if np.isinf(block.high) else min(limit, round(block.high / fine))
     _flush(lowering, block.node, building, place, fine, kind, (low, high))
+
+
+def _table(lowering: Lowering, building: _Building, block: Block, place: np.ndarray) -> None:
+    """Any function, by 257 values over the calibrated range; units are powers of two, so that layers share tables."""
+    assert block.function is not None
+    unit = 2.0 ** np.ceil(np.log2(max(lowering.scales.reach(block.start), 1e-6) * HEADROOM / LIMIT16))
+    _flush(lowering, block.node, building, place, unit, Kind.I16, (-LIMIT16, LIMIT16))
+    real = block.function(unit * 256.0 * np.arange(-128, 129))
+    fine = 2.0 ** np.ceil(np.log2(max(float(np.abs(real).max()), 1e-6) / LIMIT16))
+    name = lowering.layer(block.node)
+    output = lowering.tensor(f"{name}_table", building.tensor.shape, Kind.I16, fine)
+    values = np.rint(real / fine).astype(np.int16)
+    building.tensor = lowering.emit(Table(name=name, inputs=(building.tensor.name,), output=output, values=values))
+    building.slope, building.reach = np.full(len(place), fine), int(np.abs(values.astype(int)).max())
 
 
 def _prelu(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Any function of one int8, by its 256 values: the sigmoid of a dynamic binarizer."""
+"""Any smooth function of one int16, by 257 values and straight lines between: the sigmoid of a dynamic binarizer."""
 
 from __future__ import annotations
 
@@ -14,21 +14,27 @@ from xnorc.program.tensor import Kind, Tensor
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Table(Node):
-    """out = values[v + 128], v an int8; one table for all channels.
+    """With i = (v >> 8) + 128 and f = v & 255:  out = values[i] + (((values[i + 1] - values[i]) * f + 128) >> 8).
+
+    One table serves all channels.
 
     Attributes:
-        values: int16 (256,).
+        values: int16 (257,): the function at v = -32768, -32512, ..., 32768.
     """
 
     values: np.ndarray
 
-    in_kinds: ClassVar[tuple[Kind, ...]] = (Kind.I8,)
+    in_kinds: ClassVar[tuple[Kind, ...]] = (Kind.I16,)
 
     def run(self, *arrays: np.ndarray) -> np.ndarray:
-        return np.asarray(self.values[arrays[0].astype(np.int64) + 128])
+        v = arrays[0].astype(np.int32)
+        at, part = (v >> 8) + 128, v & 255
+        values = self.values.astype(np.int32)
+        between = ((values[at + 1] - values[at]) * part + 128) >> 8
+        return (values[at] + between).astype(np.int16)
 
     def check(self, *tensors: Tensor) -> None:
-        expect(self.values.shape == (256,) and self.values.dtype == np.int16, self, "values must be int16 (256,)")
+        expect(self.values.shape == (257,) and self.values.dtype == np.int16, self, "values must be int16 (257,)")
         expect(
             self.output.kind is Kind.I16 and self.output.shape == tensors[0].shape,
             self,
@@ -37,5 +43,5 @@ class Table(Node):
 
     def bounds(self, *bounds: Bounds) -> Bounds:
         low, high = bounds[0]
-        reached = self.values[low + 128 : high + 129]
+        reached = self.values[(low >> 8) + 128 : (high >> 8) + 130]
         return int(reached.min()), int(reached.max())

@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A binarize point whose threshold is computed from the image: one number a channel (SD-BNN's ASD, DySign).
+
+The point is f(p + s t) with p a map, t one number a channel that depends on p, s = +-1 and f flipping once, at some
+margin m (0 as a rule).  With p = k q + b over integers q and t = u r + a over integers r (an affine image of a table,
+whose index is the last sum of a small network over channel sums),
+
+    bit  <=>  k q + b + s (u r + a) >= m   <=>   q >= T = ceil((m - b - s a) / k - (s u / k) r)    for k > 0
+                                           <=>   q <  T = floor(the same) + 1                       for k < 0
+
+T is one Affine of r, per channel and image, and the point one Compare.  q are the sums of the convolution ahead
+where only affine steps lie between, so that no stream is written; else q is the stream.  The channel sums are
+SumPool2d nodes over the same integers.  Formulas: the papers' integer form in SD-BNN (arXiv 2103.02394) and DyBCNN
+(arXiv 2211.02292) is ours; neither has one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from torch import fx
+
+from xnorc.errors import LowerError
+from xnorc.lower.averages import affine_ahead
+from xnorc.lower.bits import compressed, emit_threshold
+from xnorc.lower.chain import Chain
+from xnorc.lower.margins import margin
+from xnorc.lower.ops import shape_of, short_name
+from xnorc.lower.positions import broadcast_from
+from xnorc.lower.scales import is_join
+from xnorc.lower.state import Bits, Lowering
+from xnorc.lower.streams import carried
+from xnorc.program import Kind, Tensor
+from xnorc.program.nodes.affine import Affine
+from xnorc.program.nodes.compare import Compare
+
+COMPARISONS = {"ge": 1, "gt": 1, "le": -1, "lt": -1}
+BITS = 14  # fraction bits that T's multiplier keeps for the channel of the smallest slope
+CONSTANT = 2.0**-9  # a threshold that moves by less than this share of the map's magnitude is taken for constant
+LIMIT = 2**30  # beyond every sum: T saturates there
+
+
+@dataclass(frozen=True, eq=False)
+class Sides:
+    """p and t of `bit = f(p_sign * p + t_sign * t)`; `end` is what f starts from."""
+
+    p: fx.Node
+    t: fx.Node
+    p_sign: int
+    t_sign: int
+    end: fx.Node
+
+
+def sides(lowering: Lowering, node: fx.Node, stops: tuple[fx.Node, ...]) -> Sides | None:
+    """The two sides of a point that compares a map with one number a channel of its own; None for other points."""
+    if short_name(node) in COMPARISONS and len(node.all_input_nodes) == 2:
+        end, signs = node, (COMPARISONS[short_name(node)], -COMPARISONS[short_name(node)])
+    elif len(stops) == 1 and is_join(stops[0], lowering.known) and stops[0].kwargs.get("alpha", 1) == 1:
+        end, signs = stops[0], (1, -1 if short_name(stops[0]) == "sub" else 1)
+    else:
+        return None
+    if len(end.args) < 2 or not all(isinstance(a, fx.Node) and a in lowering.known for a in end.args[:2]):
+        return None
+    first, second = end.args[:2]
+    assert isinstance(first, fx.Node)
+    assert isinstance(second, fx.Node)
+    if _depends(lowering, second, first) and _one_a_channel(lowering, second, end):
+        return Sides(first, second, signs[0], signs[1], end)
+    if _depends(lowering, first, second) and _one_a_channel(lowering, first, end):
+        return Sides(second, first, signs[1], signs[0], end)
+    return None
+
+
+def _depends(lowering: Lowering, node: fx.Node, on: fx.Node) -> bool:
+    """Whether the one origin of `node` is computed from the origins of `on`, and is not among them."""
+    origins, wanted = lowering.known[node], set(lowering.known[on])
+    if len(origins) != 1 or origins[0] in wanted:
+        return False
+    seen, ahead = set(), list(origins)
+    while ahead:
+        at = ahead.pop()
+        if at in wanted:
+            return True
+        for before in at.all_input_nodes:
+            if before not in seen:
+                seen.add(before)
+                ahead.append(before)
+    return False
+
+
+def _one_a_channel(lowering: Lowering, node: fx.Node, end: fx.Node) -> bool:
+    """Whether all places of a channel of `end` read one element of `node`'s origin."""
+    shape = shape_of(end)
+    if len(shape) not in (2, 4):
+        return False
+    try:
+        entry = _entry(lowering, node, end)
+    except LowerError:
+        return False
+    per_channel = entry.reshape(shape[1], -1)
+    return bool((entry >= 0).all() and (per_channel == per_channel[:, :1]).all())
+
+
+def _entry(lowering: Lowering, node: fx.Node, end: fx.Node) -> np.ndarray:
+    """For every element of `end` the element of the origin of `node` that it reads there."""
+    elements = np.arange(int(np.prod(shape_of(node))))
+    chain = Chain(lowering, node, elements, list(lowering.known[node]))
+    return chain.entry_at[broadcast_from(shape_of(node), shape_of(end))]
+
+
+def lower_dynamic(lowering: Lowering, node: fx.Node, found: Sides, bit_of_row: tuple[int | None, ...]) -> Bits:
+    """Emit the thresholds and the comparison of a dynamic point.
+
+    Raises:
+        LowerError: the map or the thresholds have no integer form.
+    """
+    flips = margin(lowering, node, found.end, bit_of_row)
+    source, slope, offset, at = affine_ahead(lowering, found.p)
+    h, w, ch = source.tensor.shape
+    spread = broadcast_from(shape_of(found.p), shape_of(found.end))
+    channels = at[spread] % ch
+    k, b = (_per_channel(lowering, node, found, values[spread], channels, ch) for values in (slope, offset))
+    reach = float(max(np.abs(source.low).max(), np.abs(source.high).max()))
+    layer = lowering.layer(node)
+    images = lowering.scales.vectors(found.t)  # (images, elements of t)
+    of_channel = np.zeros(ch, np.int64)
+    of_channel[channels] = broadcast_from(shape_of(found.t), shape_of(found.end))
+    moves = np.ptp(images, axis=0)[of_channel]
+    moving = moves > CONSTANT * lowering.scales.reach(found.p)
+    static = not moving.any() and lowering.options.static_collapsed
+    _tell(lowering, node, found, moving, images, static)
+    flip = (k * found.p_sign < 0) != (not flips.rises)
+    if static:
+        level = images.mean(axis=0)[of_channel] * found.t_sign
+        k = _steep(k * found.p_sign, 1.0, reach)
+        real = (flips.at - found.p_sign * b - level) / k
+        thr = np.clip(np.where(k > 0, np.ceil(real), np.floor(real) + 1), -LIMIT, LIMIT)
+        whole = np.broadcast_to(thr.astype(np.int64), (h, w, ch))
+        bits = emit_threshold(lowering, layer, source.tensor, compressed([whole], flip))
+        return Bits(node, bits, at[spread], bit_of_row)
+    t = carried(lowering, found.t)
+    place = _arranged(lowering, node, t.at[of_channel], t.tensor)
+    u, a = t.scale[of_channel], t.offset[of_channel]
+    k = _steep(k * found.p_sign, float(np.abs(u).max()), reach)
+    ratio = -found.t_sign * u / k
+    start = (flips.at - found.p_sign * b - found.t_sign * a) / k
+    thresholds = _thresholds(lowering, layer, place, ratio, start, k > 0)
+    output = lowering.tensor(f"{layer}_bits", source.tensor.shape, Kind.BIT)
+    compare = Compare(name=layer, inputs=(source.tensor.name, thresholds.name), output=output, flip=flip)
+    return Bits(node, lowering.emit(compare), at[spread], bit_of_row)
+
+
+def _per_channel(
+    lowering: Lowering, node: fx.Node, found: Sides, values: np.ndarray, channels: np.ndarray, ch: int
+) -> np.ndarray:
+    """One number a channel of the tensor, from one an element."""
+    out = np.zeros(ch)
+    out[channels] = values
+    if (np.abs(out[channels] - values) > 1e-6 * np.abs(values).max()).any():
+        raise lowering.refuse(
+            node, "thresholds that change from image to image on a map whose scale changes from place to place", ""
+        )
+    return out
+
+
+def _steep(k: np.ndarray, unit: float, reach: float) -> np.ndarray:
+    """Slopes, none so flat that the whole range of q moves p by less than half a unit of t: those decide nothing."""
+    least = unit / (2 * max(reach, 1.0))
+    return np.where(np.abs(k) < least, np.where(k < 0, -least, least), k)
+
+
+def _arranged(lowering: Lowering, node: fx.Node, at: np.ndarray, tensor: Tensor) -> Tensor:
+    """The tensor of r, which must hold the channels in their order."""
+    if tensor.shape != (1, 1, len(at)) or (at != np.arange(len(at))).any():
+        raise lowering.refuse(
+            node,
+            f"thresholds computed for {tensor.shape[2]} channels in another order than the {len(at)} compared",
+            "one output of the threshold network for each channel, in order",
+        )
+    return tensor
+
+
+def _thresholds(
+    lowering: Lowering, layer: str, r: Tensor, ratio: np.ndarray, start: np.ndarray, rising: np.ndarray
+) -> Tensor:
+    """T = ceil(start + ratio r), or floor + 1 where not rising, as one Affine to int32."""
+    most = max(float(np.abs(ratio).max()), 1e-12)
+    shift = int(np.clip(np.floor(np.log2((2**31 - 1) / most)), 0, 40))
+    shift = max(0, min(shift, int(np.floor(61 - np.log2(max(float(np.abs(start).max()), most * 2**15, 1.0) * 2 + 2)))))
+    mul = np.rint(ratio * 2.0**shift).astype(np.int64)
+    one = 1 << shift
+    add = np.rint(start * 2.0**shift).astype(np.int64) + np.where(rising, one - 1, one)
+    zero = np.zeros(1, np.uint8)
+    return lowering.emit(
+        Affine(
+            name=layer,
+            inputs=(r.name,),
+            output=lowering.tensor(f"{layer}_thr", r.shape, Kind.I32),
+            mul=mul.astype(np.int32).reshape(1, 1, -1),
+            add=add.reshape(1, 1, -1),
+            shift=shift,
+            low=-LIMIT,
+            high=LIMIT,
+            rows=zero,
+            cols=zero,
+        )
+    )
+
+
+def _tell(
+    lowering: Lowering, node: fx.Node, found: Sides, moving: np.ndarray, images: np.ndarray, static: bool
+) -> None:
+    """The line of the layer report, and a note where the thresholds have collapsed."""
+    layer = lowering.layer(node)
+    lowering.report.append(
+        {
+            "layer": layer,
+            "kind": "dynamic threshold",
+            "where": lowering.captured.where(node),
+            "elements": int(np.prod(shape_of(found.end))),
+            "moving": int(moving.sum()),
+            "channels": len(moving),
+            "spread": float(images.std(axis=0).mean()),
+            "static": static,
+            "exact": False,
+        }
+    )
+    if not moving.any():
+        what = "exported as constants" if static else "static_collapsed=True (--static-collapsed) makes them constants"
+        lowering.notes.append(
+            f"{layer}: thresholds computed from the image are the same for all {len(images)} calibration images; {what}"
+        )
