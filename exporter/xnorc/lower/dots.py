@@ -138,4 +138,5 @@ def _integers(lowering: Lowering, x: Operand, w: np.ndarray) -> Operand:
         slope=np.where(source.at >= 0, unit, 0.0),
         offset=source.offset,
         error=unit,
+        bounds=None,
     )

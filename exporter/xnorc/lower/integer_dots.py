@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pixels or streams by real weights: int8 weights, or 16-bit ones as two planes where the map is small."""
+"""Pixels, sums or streams by real weights: int8 weights, or 16-bit ones as two planes where the map is small."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from xnorc.lower.noise import measured_noise
 from xnorc.lower.operand import Operand
 from xnorc.lower.ops import shape_of
 from xnorc.lower.quantise import BASE, int8_weights, int16_weights
+from xnorc.lower.real_weights import channel_slopes, fits, folded, takes_16_bits
 from xnorc.lower.source import Source, canonical, program_shape
 from xnorc.lower.state import Lowering
 from xnorc.program import Kind, Tensor
 from xnorc.program.nodes.iconv2d import IConv2d
 from xnorc.program.nodes.mix import Mix
 
-SMALL_MAP = 8192  # elements of a sum up to which 16-bit weights are taken unasked: 32 KiB more RAM at most
 MIXED_BITS = 30
 
 
@@ -25,18 +25,23 @@ def integer_dot(
     lowering: Lowering, node: fx.Node, x: Operand, w: np.ndarray, where: Geometry, offset: np.ndarray
 ) -> Source:
     """Emit an IConv2d (or two and a Mix); the slope of each input channel is folded into the weights."""
-    folded = _folded(lowering, node, x, w, where.groups)
-    low, high = where.tensor.kind.range
-    q, step, exact = int8_weights(folded)
-    wide = not exact.all() and _wants_wide(lowering, node) and where.tensor.kind is not Kind.BIT
+    slopes = channel_slopes(x.slope, x.at, shape_of(x.node))
+    if slopes is None:
+        raise lowering.refuse(node, "the scale of the input differs from place to place", "one scale a channel")
+    real = folded(w, slopes)
+    kind = where.tensor.kind
+    ends = kind.range if x.bounds is None else x.bounds
+    q, step, exact = int8_weights(real)
+    planes = int16_weights(real)
+    wide = not exact.all() and takes_16_bits(lowering, node) and all(fits(plane, kind) for plane in planes[:2])
     if wide:
-        output, step, least, most, worst = _two_planes(lowering, node, folded, w.shape, where)
+        output, step, least, most, worst = _two_planes(lowering, node, real, planes, w.shape, where, ends)
     else:
         output = _emit(lowering, node, q.reshape(w.shape), where, f"{lowering.layer(node)}_sum")
-        least, most = _reach(q, low, high)
-        worst = np.abs(folded - q * step[:, None]).max(1)
+        least, most = _reach(q, *ends)
+        worst = np.abs(real - q * step[:, None]).max(1)
     if not exact.all():
-        share = float((worst / np.maximum(np.abs(folded).max(1), 1e-300)).max())
+        share = float((worst / np.maximum(np.abs(real).max(1), 1e-300)).max())
         lowering.notes.append(
             f"{lowering.layer(node)}: {int((~exact).sum())} of {len(w)} channels of real weights rounded to "
             f"{16 if wide else 8} bits, by at most {share:.2g} of the greatest"
@@ -55,28 +60,28 @@ def integer_dot(
     )
 
 
-def _wants_wide(lowering: Lowering, node: fx.Node) -> bool:
-    bits = lowering.options.weight_bits
-    return bits == 16 or (bits is None and int(np.prod(shape_of(node))) <= SMALL_MAP)
-
-
 def _two_planes(
-    lowering: Lowering, node: fx.Node, folded: np.ndarray, shape: tuple[int, ...], where: Geometry
+    lowering: Lowering,
+    node: fx.Node,
+    real: np.ndarray,
+    made: tuple[np.ndarray, np.ndarray, np.ndarray],
+    shape: tuple[int, ...],
+    where: Geometry,
+    ends: tuple[int, int],
 ) -> tuple[Tensor, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """(tensor of mixed sums, step of one unit, least, most, greatest weight error) for 16-bit weights."""
-    high, low, step = int16_weights(folded)
+    high, low, step = made
     layer = lowering.layer(node)
     planes = [
         _emit(lowering, node, plane.reshape(shape), where, f"{layer}_{name}")
         for plane, name in ((high, "high"), (low, "low"))
     ]
-    ends = where.tensor.kind.range
     bounds = [_reach(plane, *ends) for plane in (high, low)]
     least, most = (BASE * bounds[0][i].astype(object) + bounds[1][i].astype(object) for i in (0, 1))
     reach = max(int(-least.min()), int(most.max()), 1)
     shift = max(0, reach.bit_length() - MIXED_BITS)
     output = lowering.tensor(f"{layer}_sum", planes[0].shape, Kind.I32)
-    info, ch = np.iinfo(np.int32), len(folded)
+    info, ch = np.iinfo(np.int32), len(real)
     lowering.emit(
         Mix(
             name=layer,
@@ -89,7 +94,7 @@ def _two_planes(
             high=int(info.max),
         )
     )
-    worst = np.abs(folded - (high.astype(np.int64) * BASE + low) * step[:, None]).max(1)
+    worst = np.abs(real - (high.astype(np.int64) * BASE + low) * step[:, None]).max(1)
     narrow = [np.array([int(e) >> shift for e in each], np.int64) for each in (least, most)]
     return output, step * 2.0**shift, narrow[0] - 1, narrow[1] + 1, worst
 
@@ -113,20 +118,3 @@ def _reach(q: np.ndarray, low: int, high: int) -> tuple[np.ndarray, np.ndarray]:
     flat = q.reshape(len(q), -1).astype(np.int64)
     up, down = np.maximum(flat, 0).sum(1), np.minimum(flat, 0).sum(1)
     return up * min(low, 0) + down * max(high, 0), up * max(high, 0) + down * min(low, 0)
-
-
-def _folded(lowering: Lowering, node: fx.Node, x: Operand, w: np.ndarray, groups: int) -> np.ndarray:
-    """Weights times the slope of their input channel, (out_ch, inputs)."""
-    shape = shape_of(x.node)
-    axis = 1 if len(shape) == 4 else len(shape) - 1
-    inside = (x.at >= 0).reshape(shape)
-    slope = np.moveaxis(np.where(inside, x.slope.reshape(shape), np.nan), axis, 0).reshape(shape[axis], -1)
-    low, high = np.nanmin(slope, axis=1), np.nanmax(slope, axis=1)
-    if (high - low > 1e-6 * np.abs(high)).any():
-        raise lowering.refuse(node, "the scale of the input differs from place to place", "one scale a channel")
-    middle, per_group = (low + high) / 2, w.shape[1]
-    folded = np.empty_like(w)
-    for c in range(len(w)):
-        first = c // (len(w) // groups) * per_group
-        folded[c] = w[c] * middle[first : first + per_group].reshape((-1,) + (1,) * (w.ndim - 2))
-    return folded.reshape(len(w), -1)

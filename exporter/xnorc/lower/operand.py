@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a dot reads: every element of its input as `slope * q + offset` over one program tensor, pads included."""
+"""What a dot reads: every element of its input as `slope * q + offset` over one program tensor, pads included.
+
+Bits are read as they are.  Real values are read as the integers they are an affine function of, where these suit an
+integer convolution (`_affine`): a batch norm in between costs nothing, its factor goes into the weights and its shift
+into the constant of each sum.  Everything else becomes an int16 stream first.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +14,21 @@ import numpy as np
 import torch
 from torch import fx
 
-from xnorc.capture import Finite
+from xnorc.capture import Const, Finite
+from xnorc.errors import LowerError
 from xnorc.lower.affine import emit_affine
+from xnorc.lower.blocks import blocks
 from xnorc.lower.chain import Chain
-from xnorc.lower.ops import shape_of
+from xnorc.lower.ops import DOTS, is_call, is_moving, shape_of
+from xnorc.lower.quantise import int8_weights
+from xnorc.lower.real_weights import channel_slopes, fits, folded, takes_16_bits
 from xnorc.lower.source import Source
 from xnorc.lower.state import Lowering
 from xnorc.lower.streams import stream
 from xnorc.program import Kind, Tensor
+from xnorc.program.nodes.iconv2d import IConv2d
+
+UNEVEN = 2.0  # greatest slope of a channel, in root mean squares of all, up to which 8-bit weights take slopes in
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +42,7 @@ class Operand:
         slope, offset: float64 (elements,).
         exact: the formula gives torch's value up to rounding.
         error: how far it may be off at most, beyond rounding (0 where exact).
+        bounds: least and greatest q; None where it is all that the tensor's kind can hold.
     """
 
     node: fx.Node
@@ -38,6 +51,7 @@ class Operand:
     slope: np.ndarray
     offset: np.ndarray
     error: float = 0.0
+    bounds: tuple[int, int] | None = None
 
 
 def rows_to_bits(finite: Finite) -> tuple[int | None, ...] | None:
@@ -85,16 +99,102 @@ def _binary(lowering: Lowering, node: fx.Node, finite: Finite, bit_of_row: tuple
 
 
 def _integer(lowering: Lowering, node: fx.Node) -> Operand:
-    """Pixels through an affine chain as they are; anything else as an int16 stream."""
+    """Pixels through an affine chain as they are, sums and streams likewise; anything else as an int16 stream."""
     stops = lowering.known[node]
     if stops == (lowering.captured.input,):
         made = _pixels(lowering, node, lowering.source(stops[0]))
         if made is not None:
             return made
-    source = stream(lowering, node, lowering.scales.int16(node))
+    made = _affine(lowering, node)
+    if made is not None and _suits(lowering, node, made):
+        return made
+    return _streamed(lowering, node)
+
+
+def _streamed(lowering: Lowering, node: fx.Node) -> Operand:
+    """A stream of the node itself; of what was padded, where it was: others may read that stream too."""
+    inner = node
+    while is_moving(inner) and isinstance(inner.meta["val"], torch.Tensor):
+        before = inner.args[0]
+        assert isinstance(before, fx.Node)
+        if not isinstance(before.meta.get("val"), torch.Tensor) or _size(before) > _size(inner):
+            break
+        inner = before
+    source = stream(lowering, inner, lowering.scales.int16(inner))
+    chain = Chain(lowering, node, np.arange(_size(node)), [inner])
+    at = np.where(chain.entry >= 0, source.at[np.maximum(chain.entry_at, 0)], -1)
+    reach = int(source.high.max())
+    unit = float(source.scale[0])
     return Operand(
-        node, source.tensor, source.at, np.where(source.at >= 0, source.scale, 0.0), source.offset, source.scale[0]
+        node, source.tensor, at, np.where(at >= 0, unit, 0.0), _constants(chain), unit, bounds=(-reach, reach)
     )
+
+
+def _affine(lowering: Lowering, node: fx.Node) -> Operand | None:
+    """Over the integers of the node's origin; None where these suit no convolution or the way is not affine."""
+    stops = lowering.known[node]
+    source = lowering.source(stops[0])
+    if len(stops) != 1 or source.tensor.kind not in IConv2d.in_kinds:
+        return None
+    chain = Chain(lowering, node, np.arange(_size(node)), list(stops))
+    inside = chain.entry >= 0
+    if not inside.any():
+        return None
+    used = chain if inside.all() else chain.at_sites(np.flatnonzero(inside))
+    try:
+        found = [] if node is stops[0] else blocks(lowering, used, stops[0])
+    except LowerError:
+        return None
+    if any(block.kind != "affine" for block in found):
+        return None
+    entry = used.entry_at
+    slope, offset, at = source.scale[entry], source.offset[entry], _constants(chain)
+    for block in found:
+        slope, offset = slope * block.slope, offset * block.slope + block.offset
+    place = source.at[entry]
+    every = [np.zeros(_size(node)), at, np.full(_size(node), -1, np.int64)]
+    for whole, values in zip(every, (np.where(place >= 0, slope, 0.0), offset, place), strict=True):
+        whole[inside] = values
+    whole_numbers = source.exact and not found and not source.noise.any()
+    error = 0.0 if whole_numbers else float(source.noise.max() + np.abs(slope).max())
+    bounds = int(source.low.min()), int(source.high.max())
+    return Operand(node, source.tensor, every[2], every[0], every[1], error, bounds)
+
+
+def _suits(lowering: Lowering, node: fx.Node, x: Operand) -> bool:
+    """True where every dot that reads the node can take the slopes into its weights, and loses nothing by it.
+
+    With 8-bit weights of many inputs, a channel of great slope would take the bits of all others.
+    """
+    readers = [user for user in node.users if is_call(user, DOTS)]
+    slopes = channel_slopes(x.slope, x.at, shape_of(node))
+    if not readers or slopes is None:
+        return False
+    even = np.abs(slopes).max() <= UNEVEN * np.sqrt((slopes**2).mean())
+    for dot in readers:
+        value = lowering.values.get(dot.args[1]) if isinstance(dot.args[1], fx.Node) else None
+        if not isinstance(value, Const):
+            return False
+        w = value.tensor.to(torch.float64).numpy()
+        few = w.ndim == 4 and w.shape[1] < len(slopes)
+        if not np.isfinite(w).all() or not (few or even or takes_16_bits(lowering, dot)):
+            return False
+        if not fits(int8_weights(folded(w, slopes))[0], x.tensor.kind):
+            return False
+    return True
+
+
+def _size(node: fx.Node) -> int:
+    return int(np.prod(shape_of(node)))
+
+
+def _constants(chain: Chain) -> np.ndarray:
+    """float64 (elements,): the value of elements that come from no entry, 0 for others."""
+    values, outside = np.zeros(len(chain.entry)), np.flatnonzero(chain.entry < 0)
+    if len(outside):
+        zero = torch.zeros(1, len(outside), dtype=chain.end.meta["val"].dtype)
+        values[outside] = chain.at_sites(outside)(zero).to(torch.float64).numpy()[0]
+    return values
 
 
 def _pixels(lowering: Lowering, node: fx.Node, source: Source) -> Operand | None:
@@ -133,4 +233,4 @@ def as_integers(lowering: Lowering, x: Operand) -> Operand:
             1,
             f"{x.tensor.name}_int8",
         )
-    return replace(x, tensor=lowering.unpacked[x.tensor])
+    return replace(x, tensor=lowering.unpacked[x.tensor], bounds=(-1, 1))

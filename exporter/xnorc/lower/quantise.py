@@ -10,6 +10,8 @@ LIMIT = 127
 BASE = 255  # 16-bit weights are 255 * high + low with high and low in -127..127: every integer up to 32512, once
 TOLERANCE = 2e-5  # in steps: float32 rounding of step * 127 is 127 * 2^-24 = 8e-6
 CLIPS = np.linspace(1.0, 0.6, 41)  # shares of the greatest weight at which the int8 range may end
+FEW = 64  # weights up to which one of many steps happens to suit most of them
+FINE = np.linspace(1.0, 1.4, 321)  # and these are tried too: steps at which the greatest weight is less than 127
 
 
 def exact_step(real: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -32,14 +34,14 @@ def exact_step(real: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def int8_weights(real: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """real float64 (out_ch, inputs) -> (int8 of that shape, float64 step a channel, bool a channel: exact).
 
-    Where a channel has no exact step, the range that gives the least mean square error is taken: the plain
-        maximum, or one of
-    CLIPS of it with the few greatest weights saturated.
+    Where a channel has no exact step, the range that gives the least mean square error is taken: the plain maximum,
+    one of CLIPS of it with the few greatest weights saturated, or, of FEW weights, one of FINE.
     """
     step, exact = exact_step(real)
     most = np.abs(real).max(axis=1)
     best = np.where(exact, 0.0, np.inf)
-    for clip in CLIPS:
+    few = real.shape[1] <= FEW
+    for clip in np.concatenate([CLIPS, FINE]) if few else CLIPS:
         trial = np.maximum(most * clip, 1e-300) / LIMIT
         error = ((_rounded(real, trial) * trial[:, None] - real) ** 2).sum(axis=1)
         better = error < best

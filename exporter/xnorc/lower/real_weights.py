@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How real weights become integers: input scales folded in, 8 bits or 16."""
+
+from __future__ import annotations
+
+import numpy as np
+from torch import fx
+
+from xnorc.lower.ops import argument, aten, is_call, shape_of
+from xnorc.lower.origins import origin_of_arguments
+from xnorc.lower.state import Lowering
+from xnorc.program import Kind
+
+SMALL_MAP = 8192  # elements of a sum up to which 16-bit weights are taken unasked: 32 KiB more RAM at most
+FEW_TAPS = 64  # weights of one output of a grouped convolution up to which it counts as a stencil
+ALIKE = 1e-6  # relative distance of slopes that count as one
+
+
+def takes_16_bits(lowering: Lowering, node: fx.Node) -> bool:
+    """True where a dot's weights are to have 16 bits.
+
+    What the user asked for; else 16 for small maps, but 8 for stencils (depthwise convolutions and the like) that
+    only bits are made of: 16 would double their work, and few weights with a scale of their own round well.
+    """
+    bits = lowering.options.weight_bits
+    if bits is not None:
+        return bits == 16
+    return int(np.prod(shape_of(node))) <= SMALL_MAP and not (_is_stencil(node) and _only_bits(lowering, node))
+
+
+def _is_stencil(node: fx.Node) -> bool:
+    weight = node.args[1]
+    if is_call(node, {aten.linear.default}) or not isinstance(weight, fx.Node):
+        return False
+    return int(argument(node, "groups")) > 1 and int(np.prod(shape_of(weight)[1:])) <= FEW_TAPS
+
+
+def _only_bits(lowering: Lowering, node: fx.Node) -> bool:
+    """True where binarize points are all that reads the node's values."""
+    readers = [
+        other
+        for other in lowering.known
+        if lowering.known[other] == (other,)
+        and other is not node
+        and node in origin_of_arguments(other, lowering.known, lowering.transparent)
+    ]
+    return bool(readers) and all(reader in lowering.points for reader in readers)
+
+
+def channel_slopes(slope: np.ndarray, at: np.ndarray, shape: tuple[int, ...]) -> np.ndarray | None:
+    """float64 (channels,): the slope of each channel of a (1, C, H, W) map, a row (1, C) or tokens (1, T, C).
+
+    Elements without an integer (`at` -1) have no say; a channel of nothing else has slope 0.  None where a slope
+    differs from place to place.
+    """
+    axis = 1 if len(shape) == 4 else len(shape) - 1
+    inside = np.moveaxis((at >= 0).reshape(shape), axis, 0).reshape(shape[axis], -1)
+    by_channel = np.moveaxis(slope.reshape(shape), axis, 0).reshape(shape[axis], -1)
+    low = np.where(inside, by_channel, np.inf).min(axis=1)
+    high = np.where(inside, by_channel, -np.inf).max(axis=1)
+    low, high = (np.where(inside.any(axis=1), end, 0.0) for end in (low, high))
+    if (high - low > ALIKE * np.maximum(np.abs(high), np.abs(low))).any():
+        return None
+    return np.asarray((low + high) / 2)
+
+
+def folded(w: np.ndarray, slopes: np.ndarray) -> np.ndarray:
+    """w (out_ch, in_ch / groups, ...) times the slope of each of the in_ch channels -> (out_ch, inputs)."""
+    per_group = w.shape[1]
+    groups = len(slopes) // per_group
+    group = np.arange(len(w)) // (len(w) // groups)
+    mine = slopes.reshape(groups, per_group)[group]
+    return np.asarray((w * mine.reshape(*mine.shape, *(1,) * (w.ndim - 2))).reshape(len(w), -1))
+
+
+def fits(q: np.ndarray, kind: Kind) -> bool:
+    """True where sums of integers of a kind by the weights q (out_ch, inputs) stay within int32."""
+    most = max(abs(end) for end in kind.range)
+    return int(np.abs(q.astype(np.int64)).sum(axis=1).max()) * most < 2**31 - 1
