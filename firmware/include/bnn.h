@@ -6,7 +6,7 @@
 // bit c % 32 of word c / 32, so a pixel of ch channels takes (ch + 31) / 32 words.  Bit 1 means +1, bit 0 means -1.
 // The unused top bits of a pixel's last word (the tail) are 0 in every tensor and in all weights, hence a XOR of the
 // two is 0 there and no count needs a correction.  Words are little-endian, tensors are 4-byte aligned (the arena
-// offers 8); a kernel never reads or writes wider than the element type, so no access is unaligned.
+// offers 8); a kernel reads wider than the element type only where it has found the address aligned.
 //
 // Sums.  dot = sum of a*w over +-1 products = n - 2 P, where n counts the valid products and P = popcount(a ^ w) over
 // them.  Taps that fall outside the image under BNN_PAD_SKIP are no products: n shrinks at the border.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Integers to bits, where no convolution could take the thresholds as its epilogue.
-#include "bnn_bits.h"
+#include "pack.h"
 
 void bnn_threshold_ref(const bnn_threshold_t *node, const void *in, uint32_t *out) {
     const bnn_thresholds_t *thr = &node->thresholds;
@@ -18,4 +18,13 @@ void bnn_threshold_ref(const bnn_threshold_t *node, const void *in, uint32_t *ou
             }
         }
     }
+}
+
+void bnn_threshold_i16(const bnn_threshold_i16_t *node, const int16_t *in, uint32_t *out) {
+    pack_map_i16(in, node->thr, node->flip, node->pixels, node->ch, out);
+}
+
+void bnn_threshold_i32(const bnn_threshold_t *node, const int32_t *in, uint32_t *out) {
+    const bnn_thresholds_t *thr = &node->thresholds;
+    pack_map_i32(in, thr->thr, thr->flip, (uint32_t)node->h * node->w, node->ch, out);
 }

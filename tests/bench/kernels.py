@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Instructions per word (32 binary MACs) of every bconv2d kernel on emulated boards, as a table.
+"""Instructions of every kernel on emulated boards, as a table: a word (32 binary MACs) of a bconv2d, a MAC of an
+iconv2d, an element of what works element by element.
 
     PYTHONPATH=exporter python tests/bench/kernels.py [core ...] [--layer NAME]
 
@@ -18,9 +19,16 @@ from pathlib import Path
 import numpy as np
 
 from xnorc.boards import Board, load
-from xnorc.program import Kind, Tensor, Window, from_map
+from xnorc.program import Kind, Node, Tensor, Window, from_map
+from xnorc.program.nodes.add import Add
+from xnorc.program.nodes.affine import Affine
 from xnorc.program.nodes.bconv2d import BConv2d
+from xnorc.program.nodes.compare import Compare
 from xnorc.program.nodes.iconv2d import IConv2d
+from xnorc.program.nodes.maxpool2d import MaxPool2d
+from xnorc.program.nodes.prelu import PRelu
+from xnorc.program.nodes.sumpool2d import SumPool2d
+from xnorc.program.nodes.threshold import Threshold
 from xnorc.render.vectors import Vector, render_vectors
 from xnorc.resources import folder
 from xnorc.targets import open_target
@@ -66,6 +74,54 @@ def first_layer(how: str) -> Vector:
     return Vector(f"L7_first_{how}", node, (x,), (rng.integers(0, 256, x.shape).astype(np.uint8),))
 
 
+def streams() -> list[Vector]:
+    """A 16x16x64 stream through every op that works element by element."""
+    rng = np.random.default_rng(1)
+    h, w, ch = shape = (16, 16, 64)
+    ends = {"low": -(2**15), "high": 2**15 - 1}
+    flip = rng.integers(0, 2, ch).astype(bool)
+    classes = {"rows": np.zeros(h, np.uint8), "cols": np.zeros(w, np.uint8)}
+    thr = from_map(np.broadcast_to(rng.integers(-9999, 9999, ch), shape), flip)
+    scales = {"mul": rng.integers(2**30, 2**31, (1, 1, ch)).astype(np.int32), "add": rng.integers(0, 2**40, (1, 1, ch))}
+    shifts = {key: rng.integers(-99, 99, ch).astype(np.int32) for key in ("before", "after")}
+    slope = rng.integers(0, 2**12, ch).astype(np.int16)
+    halves, whole = Window(kh=2, kw=2, stride_h=2, stride_w=2), Window(kh=h, kw=w)
+    a, b, wide = Tensor("a", shape, Kind.I16), Tensor("b", shape, Kind.I16), Tensor("a", shape, Kind.I32)
+    t = Tensor("t", (1, 1, ch), Kind.I32)
+    bits, y = Tensor("y", shape, Kind.BIT), Tensor("y", shape, Kind.I16)
+    half, sums = Tensor("y", (h // 2, w // 2, ch), Kind.I16), Tensor("y", (1, 1, ch), Kind.I32)
+    nodes: list[tuple[str, Node, tuple[Tensor, ...]]] = [
+        ("compare_i16", Compare(name="n", inputs=("a", "t"), output=bits, flip=flip), (a, t)),
+        ("compare_i32", Compare(name="n", inputs=("a", "t"), output=bits, flip=flip), (wide, t)),
+        ("threshold_i16", Threshold(name="n", inputs=("a",), output=bits, thresholds=thr), (a,)),
+        ("threshold_i32", Threshold(name="n", inputs=("a",), output=bits, thresholds=thr), (wide,)),
+        ("affine_i16", Affine(name="n", inputs=("a",), output=y, shift=27, **ends, **scales, **classes), (a,)),
+        ("affine_i32", Affine(name="n", inputs=("a",), output=y, shift=38, **ends, **scales, **classes), (wide,)),
+        ("add", Add(name="n", inputs=("a", "b"), output=y, **ends), (a, b)),
+        (
+            "prelu",
+            PRelu(name="n", inputs=("a",), output=y, slope=slope, **shifts, **ends),
+            (a,),
+        ),
+        ("maxpool2d", MaxPool2d(name="n", inputs=("a",), output=half, window=halves), (a,)),
+        ("sumpool2d", SumPool2d(name="n", inputs=("a",), output=sums, window=whole), (a,)),
+    ]  # fmt: skip
+    found = []
+    for name, node, tensors in nodes:
+        arrays = (rng.integers(-20000, 20000, tensor.shape).astype(tensor.kind.dtype) for tensor in tensors)
+        found.append(Vector(f"S_{name}", node, tensors, tuple(arrays)))
+    return found
+
+
+def work_of(vector: Vector) -> tuple[str, int]:
+    """The unit that a vector's work is counted in, and how many there are."""
+    if isinstance(vector.node, BConv2d):
+        return "word", vector.node.macs(*vector.tensors) // 32
+    if isinstance(vector.node, IConv2d):
+        return "MAC", vector.node.macs(*vector.tensors)
+    return "element", vector.tensors[0].size
+
+
 def count(board: Board, vectors: list[Vector], out: Path) -> dict[str, int]:
     """Case name -> instructions of one call."""
     firmware = folder("firmware")
@@ -94,9 +150,8 @@ def main() -> None:
     parser.add_argument("cores", nargs="*", default=["cortex-m4", "cortex-m0plus"], help="what gcc compiles for")
     parser.add_argument("--layer", help="only layers whose name contains this")
     args = parser.parse_args()
-    vectors = [vector(name) for name in LAYERS] + [first_layer("int8"), first_layer("signs")]
+    vectors = [vector(name) for name in LAYERS] + [first_layer("int8"), first_layer("signs")] + streams()
     vectors = [v for v in vectors if not args.layer or args.layer in v.name]
-    work = {v.name: v.node.macs(*v.tensors) for v in vectors}
     for core in args.cores:
         board = replace(load("mps2_an386"), core=core)  # an M4 runs what is compiled for the smaller cores
         with tempfile.TemporaryDirectory() as folder_:
@@ -105,9 +160,9 @@ def main() -> None:
         kernels = {f"{v.name}/{k.label}": (v, k) for v in vectors for k in v.kernels}
         for case, instructions in counts.items():
             v, k = kernels[case]
-            unit, per = ("MAC", 1) if isinstance(v.node, IConv2d) else ("word", 32)
-            rate = instructions * per / work[v.name]
-            print(f"  {v.name:22} {k.label:26} {instructions:>11} {rate:8.2f} per {unit:4} scratch {k.scratch:>6}")
+            unit, work = work_of(v)
+            rate = instructions / work
+            print(f"  {v.name:22} {k.label:26} {instructions:>11} {rate:8.2f} per {unit:7} scratch {k.scratch:>6}")
 
 
 if __name__ == "__main__":
