@@ -138,8 +138,8 @@ def _peel(at: np.ndarray, tensor: Tensor) -> tuple[np.ndarray, tuple[int, int, i
         inner = at[:, top : bottom + 1, left : right + 1]
         return inner, (int(top), int(left), int(h - 1 - bottom), int(w - 1 - right)), "constant"
     th, tw, _ = tensor.shape
-    if (h, w) != (th, tw) and h >= th and w >= tw and at.shape[0] == tensor.shape[2]:
-        whole = np.arange(tensor.size).reshape(tensor.shape).transpose(2, 0, 1)
+    if (h, w) != (th, tw) and h >= th and w >= tw:
+        whole = np.arange(tensor.size).reshape(tensor.shape).transpose(2, 0, 1)[at[:, 0, 0] % tensor.shape[2]]
         for mode in ("edge", "reflect"):
             for top in range(h - th + 1):
                 for left in range(w - tw + 1):
