@@ -19,7 +19,6 @@ import pytest
 
 from xnorc.boards import load as load_board
 from xnorc.deploy import running
-from xnorc.errors import LowerError
 from xnorc.program import Program
 from xnorc.report.session import Verify, stream_samples
 
@@ -32,11 +31,7 @@ from xnorc.lower import Lowered  # noqa: E402
 from xnorc.lower.export import lower_module, make_options  # noqa: E402
 from xnorc.lower.verify import compare  # noqa: E402
 
-# What has no integer form yet, and must be refused at its line: remove a name when its network exports.
-NOT_YET = {
-    "30_self_distribution_dynamic": "real-valued path",
-}
-NAMES = [name for name in gallery.names() if name not in NOT_YET]
+NAMES = gallery.names()
 IMAGES = 1000
 POINTS = 0.003
 
@@ -81,13 +76,6 @@ def test_streams_cost_at_most_three_tenths_of_a_point(name: str) -> None:
     integer_top1 = float((made.program.predict(as_images(x)) == y).mean())
     assert float_top1 > 0.9, "the author's network is not trained"
     assert integer_top1 >= float_top1 - POINTS, f"PyTorch {float_top1:.4f}, integer program {integer_top1:.4f}"
-
-
-@pytest.mark.parametrize("name", NOT_YET)
-def test_what_has_no_integer_form_yet_is_refused_at_its_line(name: str) -> None:
-    with pytest.raises(LowerError, match=NOT_YET[name]) as caught:
-        lowered(name)
-    assert f"{name}.py:" in str(caught.value)
 
 
 @pytest.mark.host

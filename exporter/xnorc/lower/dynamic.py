@@ -19,6 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from torch import fx
 
 from xnorc.errors import LowerError
@@ -26,7 +27,7 @@ from xnorc.lower.averages import affine_ahead
 from xnorc.lower.bits import compressed, emit_threshold
 from xnorc.lower.chain import Chain
 from xnorc.lower.margins import margin
-from xnorc.lower.ops import shape_of, short_name
+from xnorc.lower.ops import is_moving, shape_of, short_name
 from xnorc.lower.positions import broadcast_from
 from xnorc.lower.scales import is_join
 from xnorc.lower.state import Bits, Lowering
@@ -95,18 +96,30 @@ def _one_a_channel(lowering: Lowering, node: fx.Node, end: fx.Node) -> bool:
     if len(shape) not in (2, 4):
         return False
     try:
-        entry = _entry(lowering, node, end)
+        entry = _entry(lowering, node, lowering.known[node][0], end)
     except LowerError:
         return False
     per_channel = entry.reshape(shape[1], -1)
     return bool((entry >= 0).all() and (per_channel == per_channel[:, :1]).all())
 
 
-def _entry(lowering: Lowering, node: fx.Node, end: fx.Node) -> np.ndarray:
-    """For every element of `end` the element of the origin of `node` that it reads there."""
+def _entry(lowering: Lowering, node: fx.Node, stop: fx.Node, end: fx.Node) -> np.ndarray:
+    """For every element of `end` the element of `stop` that `node`, its argument, reads there."""
     elements = np.arange(int(np.prod(shape_of(node))))
-    chain = Chain(lowering, node, elements, list(lowering.known[node]))
+    chain = Chain(lowering, node, elements, [stop])
     return chain.entry_at[broadcast_from(shape_of(node), shape_of(end))]
+
+
+def _before_moves(node: fx.Node) -> fx.Node:
+    """The vector that an expanded or reshaped one is made of."""
+    while is_moving(node) and isinstance(before := node.args[0], fx.Node):
+        if (
+            not isinstance(before.meta.get("val"), torch.Tensor)
+            or before.meta["val"].numel() > node.meta["val"].numel()
+        ):
+            break
+        node = before
+    return node
 
 
 def lower_dynamic(lowering: Lowering, node: fx.Node, found: Sides, bit_of_row: tuple[int | None, ...]) -> Bits:
@@ -123,9 +136,10 @@ def lower_dynamic(lowering: Lowering, node: fx.Node, found: Sides, bit_of_row: t
     k, b = (_per_channel(lowering, node, found, values[spread], channels, ch) for values in (slope, offset))
     reach = float(max(np.abs(source.low).max(), np.abs(source.high).max()))
     layer = lowering.layer(node)
-    images = lowering.scales.vectors(found.t)  # (images, elements of t)
+    vector = _before_moves(found.t)
+    images = lowering.scales.vectors(vector)  # (images, elements)
     of_channel = np.zeros(ch, np.int64)
-    of_channel[channels] = broadcast_from(shape_of(found.t), shape_of(found.end))
+    of_channel[channels] = _entry(lowering, found.t, vector, found.end)
     moves = np.ptp(images, axis=0)[of_channel]
     moving = moves > CONSTANT * lowering.scales.reach(found.p)
     static = not moving.any() and lowering.options.static_collapsed
@@ -139,7 +153,7 @@ def lower_dynamic(lowering: Lowering, node: fx.Node, found: Sides, bit_of_row: t
         whole = np.broadcast_to(thr.astype(np.int64), (h, w, ch))
         bits = emit_threshold(lowering, layer, source.tensor, compressed([whole], flip))
         return Bits(node, bits, at[spread], bit_of_row)
-    t = carried(lowering, found.t)
+    t = carried(lowering, vector)
     place = _arranged(lowering, node, t.at[of_channel], t.tensor)
     u, a = t.scale[of_channel], t.offset[of_channel]
     k = _steep(k * found.p_sign, float(np.abs(u).max()), reach)

@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Thresholds computed from the image become integers whose bits differ from PyTorch's only next to the threshold."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from nets import Conv, images, lively, lowered, pm1
+from torch import nn
+from torch.nn import functional as F
+
+from xnorc.capture import run
+from xnorc.errors import LowerError
+from xnorc.lower import Lowered
+from xnorc.lower.pixels import images_to_float
+from xnorc.nn.binarizers import make_binarizer
+from xnorc.program.nodes.compare import Compare
+from xnorc.program.nodes.sumpool2d import SumPool2d
+from xnorc.program.nodes.threshold import Threshold
+
+SHAPE = (1, 2, 8, 8)
+CH = 12
+
+
+class Gate(nn.Module):
+    """One number a channel from the channel means, within +-0.7."""
+
+    def __init__(self, ch: int):
+        super().__init__()
+        self.first, self.second = nn.Linear(ch, 5), nn.Linear(5, ch)
+
+    def forward(self, x):
+        return 0.7 * torch.tanh(self.second(F.relu(self.first(x.mean((2, 3)))))).view(x.shape[0], -1, 1, 1)
+
+
+class AddSign(Gate):
+    def forward(self, x):
+        return pm1(x + super().forward(x))
+
+
+class SubWhere(Gate):
+    def forward(self, x):
+        margin = super().forward(x).expand_as(x) - x
+        return torch.where(margin > 0, -torch.ones_like(x), torch.ones_like(x))
+
+
+class CompareMaps(Gate):
+    def forward(self, x):
+        return (x >= super().forward(x)).float() * 2 - 1
+
+
+class ZeroOne(Gate):
+    def forward(self, x):
+        return (x < super().forward(x)).float()
+
+
+class Offset(Gate):
+    """The bit flips at a margin of 0.2, behind a clip."""
+
+    def forward(self, x):
+        return pm1(F.hardtanh(x - super().forward(x)) - 0.2)
+
+
+STYLES = {
+    "asd": lambda: make_binarizer("asd", CH, reduction=4),
+    "dysign": lambda: make_binarizer("dysign", CH),
+    "dysign, one side": lambda: make_binarizer("dysign", CH, sides="positive"),
+    "x + t": lambda: AddSign(CH),
+    "t - x": lambda: SubWhere(CH),
+    "x >= t": lambda: CompareMaps(CH),
+    "x < t, 0 and 1": lambda: ZeroOne(CH),
+    "clip(x - t) >= 0.2": lambda: Offset(CH),
+}
+
+
+class Net(nn.Module):
+    """conv - [pool] - batch norm of both signs - [clip, shortcut] - dynamic binarizer - conv - linear."""
+
+    def __init__(self, binarizer: nn.Module, ahead: str):
+        super().__init__()
+        self.ahead = ahead
+        self.stem, self.stem_norm = nn.Conv2d(2, CH, 3, padding=1, bias=False), nn.BatchNorm2d(CH)
+        self.conv, self.norm = Conv(CH, CH, 3, padding=1, bias=False), nn.BatchNorm2d(CH)
+        self.binarizer = binarizer
+        self.after, self.after_norm = Conv(CH, 8, 3, padding=1, bias=False), nn.BatchNorm2d(8)
+        self.head = nn.Linear(8, 4)
+
+    def forward(self, x):
+        stem = self.stem_norm(self.stem(x))
+        y = self.conv(pm1(stem))
+        y = self.norm(F.max_pool2d(y, 2) if self.ahead == "pool" else y)
+        if self.ahead == "clip":
+            y = F.hardtanh(y)
+        if self.ahead == "shortcut":
+            y = F.hardtanh(y + stem)
+        y = pm1(self.after_norm(self.after(self.binarizer(y))))
+        return self.head(y.mean((2, 3)))
+
+
+def made(style: str, ahead: str) -> Lowered:
+    torch.manual_seed(5)
+    net = lively(Net(STYLES[style](), ahead))
+    with torch.no_grad():
+        net.norm.weight[::3] *= -1
+        net.norm.weight[4] = 0.0
+        for name, parameter in net.binarizer.named_parameters():
+            if name.endswith("weight"):
+                parameter.mul_(0.4)
+    return lowered(net, SHAPE, calibration=images(SHAPE, 128, seed=3), weight_bits=16)
+
+
+def margins(low: Lowered, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(our bits, PyTorch's bits, how far PyTorch's map lies from its threshold) of the dynamic point, per image."""
+    row = next(r for r in low.report if r["kind"] == "dynamic threshold")
+    assert row["channels"] == CH
+    bits = next(b for b in low.bits if _is_compare(low, b))
+    traced = low.program.trace(x)[bits.tensor.name]
+    node = bits.node
+    end = node.args[0] if len(node.all_input_nodes) == 1 else None
+    ours, theirs, far = [], [], []
+    for i in range(len(x)):
+        real = images_to_float(x[i : i + 1], low.captured.example, low.options)
+        wanted = [node, *([end] if end is not None else node.args[:2])]
+        values = run(low.captured.graph, {low.captured.input: real}, wanted)
+        bit_of = dict(zip(low.captured.values[node].codes, bits.bit_of_row, strict=True))
+        theirs.append(
+            sum(((values[node] == code) & (bit == 1)).reshape(-1) for code, bit in bit_of.items()).numpy() > 0
+        )
+        margin = values[end] if end is not None else values[node.args[0]] - values[node.args[1]]
+        far.append(margin.double().reshape(-1).numpy())
+        ours.append(traced[i].reshape(-1)[bits.at] == 1)
+    return np.array(ours), np.array(theirs), np.array(far)
+
+
+def _is_compare(low: Lowered, bits) -> bool:
+    return any(isinstance(n, Compare) and n.output.name == bits.tensor.name for n in low.program.nodes)
+
+
+@pytest.mark.parametrize("ahead", ["nothing", "pool", "clip", "shortcut"])
+@pytest.mark.parametrize("style", STYLES)
+def test_bits_differ_only_next_to_the_threshold(style: str, ahead: str) -> None:
+    low = made(style, ahead)
+    ours, theirs, far = margins(low, images(SHAPE, 24, seed=9))
+    wrong = ours != theirs
+    flip = 0.2 if style.startswith("clip") else 0.0
+    assert 0.02 < theirs.mean() < 0.98
+    assert np.abs(far - flip)[wrong].max(initial=0.0) < 2e-3  # of values around 1; streams have 15 bits, tables lines
+    assert wrong.mean() < 2e-3
+    read = next(n for n in low.program.nodes if isinstance(n, Compare)).inputs[0]
+    summed = [n for n in low.program.nodes if isinstance(n, SumPool2d) and n.inputs[0] == read]
+    assert summed, "the channel sums are of the very integers that are compared"
+    assert ("stream" in read or "sum" in read) == (ahead in ("clip", "shortcut")), "sums need no stream"
+
+
+def test_thresholds_belong_to_their_image() -> None:
+    low = made("dysign", "shortcut")
+    x = images(SHAPE, 6, seed=1)
+    order = np.array([3, 1, 5, 0, 4, 2])
+    assert (low.program.run(x)[order] == low.program.run(x[order])).all()
+    name = next(n for n in low.program.nodes if isinstance(n, Compare)).inputs[1]
+    thresholds = low.program.trace(x)[name][:, 0, 0]
+    assert (np.ptp(thresholds, axis=0) > 0).any(), "the same threshold for every image"
+
+
+def test_collapsed_thresholds_are_told_and_become_constants_on_request() -> None:
+    torch.manual_seed(5)
+    net = lively(Net(make_binarizer("asd", CH, reduction=4), "nothing"))
+    with torch.no_grad():
+        net.binarizer.hyper.second.weight.mul_(1e-4)
+    given = images(SHAPE, 64, seed=3)
+    as_is = lowered(net, SHAPE, calibration=given)
+    static = lowered(net, SHAPE, calibration=given, static_collapsed=True)
+    told = [note for note in as_is.program.notes if "same for all 64 calibration images" in note]
+    assert len(told) == 1
+    assert "--static-collapsed" in told[0]
+    assert any("exported as constants" in note for note in static.program.notes)
+    rows = [next(r for r in low.report if r["kind"] == "dynamic threshold") for low in (as_is, static)]
+    assert [row["static"] for row in rows] == [False, True]
+    assert [row["moving"] for row in rows] == [0, 0]
+    assert any(isinstance(n, Compare) for n in as_is.program.nodes)
+    assert not any(
+        isinstance(n, Compare | Threshold | SumPool2d) and "binarizer" in n.name for n in static.program.nodes
+    )
+    x = images(SHAPE, 40, seed=4)
+    assert (as_is.program.predict(x) == static.program.predict(x)).mean() > 0.95
+
+
+def test_moving_thresholds_stay_dynamic_whatever_was_asked() -> None:
+    torch.manual_seed(5)
+    net = lively(Net(AddSign(CH), "clip"))
+    low = lowered(net, SHAPE, calibration=images(SHAPE, 64, seed=3), static_collapsed=True)
+    assert any(isinstance(n, Compare) for n in low.program.nodes)
+    assert not any("calibration images" in note for note in low.program.notes)
+
+
+class Shifted(Gate):
+    """The threshold of a channel comes from the channel beside it."""
+
+    def forward(self, x):
+        return pm1(x + super().forward(x).roll(1, dims=1))
+
+
+class Tiled(Gate):
+    def forward(self, x):
+        tile = torch.tensor([[0.1, 0.3], [0.2, -0.4]]).repeat(4, 4)
+        return pm1((x + super().forward(x)) - tile)
+
+
+class Spread(nn.Module):
+    def forward(self, x):
+        return pm1(x - x.std((2, 3), keepdim=True))
+
+
+@pytest.mark.parametrize(
+    ("binarizer", "what"),
+    [
+        (lambda: Shifted(CH), "in another order"),
+        (lambda: Tiled(CH), "on top of one that changes over the map"),
+        (Spread, "real-valued path|of real values that depend on the image"),
+    ],
+)
+def test_other_dynamic_thresholds_are_refused_at_their_line(binarizer, what: str) -> None:
+    torch.manual_seed(5)
+    net = lively(Net(binarizer(), "clip"))
+    with pytest.raises(LowerError, match=what):
+        lowered(net, SHAPE, calibration=images(SHAPE, 16, seed=3))
+
+
+def test_calibration_is_needed() -> None:
+    torch.manual_seed(5)
+    with pytest.raises(LowerError, match="calibration"):
+        lowered(lively(Net(AddSign(CH), "nothing")), SHAPE)
