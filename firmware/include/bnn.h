@@ -210,6 +210,14 @@ void bnn_iconv2d_ref(const bnn_iconv2d_t *node, const void *in, void *out);
 // weights of four channels side by side, 0 for channels that do not exist.  scratch: kh * kw * in_ch / groups int16.
 void bnn_iconv2d_quads(const bnn_iconv2d_t *node, const void *in, void *out, void *scratch);
 
+// groups == in_ch == out_ch.  Here weights is ((out_ch + 3) / 4, kh, kw, 4): channels side by side, 0 for those that do
+// not exist.  scratch: 8 bytes for each of kh * kw.
+void bnn_iconv2d_depthwise(const bnn_iconv2d_t *node, const void *in, void *out, void *scratch);
+
+// 2 * groups == in_ch == out_ch.  Here weights is ((out_ch + 3) / 4, kh, kw, 2 groups, 2 inputs, 2 outputs).
+// scratch: 8 bytes for each of kh * kw.
+void bnn_iconv2d_pairs(const bnn_iconv2d_t *node, const void *in, void *out, void *scratch);
+
 // By signs: every four inputs become a table of their 16 signed sums.
 // scratch: BNN_WORDS(kh * kw * in_ch / groups) * (128 int32 + 32 int16).
 void bnn_iconv2d_signs(const bnn_iconv2d_t *node, const void *in, void *out, void *scratch);

@@ -173,7 +173,12 @@ def bconv2d(f: Fields, rng: Rng) -> Built:
 
 
 def iconv2d(f: Fields, rng: Rng) -> Built:
-    """int8 weights, or +-1 (`weights = "signs"`), or all at an extreme (`weights = "127"`)."""
+    """int8 weights, or +-1 (`weights = "signs"`), or all at an extreme (`weights = "127"`).
+
+    With `per_group` the input channels of a group are given instead of the groups, and `out_ch` may be "in_ch".
+    """
+    if "per_group" in f:
+        f = {**f, "out_ch": f["in_ch"], "groups": f["in_ch"] // f["per_group"]}
     kh, kw = _pair(f.get("kernel", 1))
     shape = (f["out_ch"], kh, kw, f["in_ch"] // f.get("groups", 1))
     how = f.get("weights", "int8")

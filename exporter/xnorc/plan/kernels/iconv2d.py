@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Kernels of IConv2d: sign tables where all weights are +-1, quads of output channels where they are int8."""
+"""Kernels of IConv2d: sign tables where all weights are +-1, channels side by side in depthwise ones, quads of output
+channels elsewhere."""
 
 from __future__ import annotations
 
@@ -12,6 +13,8 @@ from xnorc.plan.layout import Array, Struct, pointer, scalars
 from xnorc.plan.pack import kind, sign_words, thresholds, window
 from xnorc.program import Node, Tensor, words
 from xnorc.program.nodes.iconv2d import IConv2d
+
+TAP = 8  # bytes of scratch for each tap of a window at the border
 
 
 def kernels(node: Node, tensors: tuple[Tensor, ...]) -> list[Kernel]:
@@ -31,12 +34,31 @@ def kernels(node: Node, tensors: tuple[Tensor, ...]) -> list[Kernel]:
         packed = Array("int8_t", in_quads(conv.weights, conv.groups), "(groups, quads, kh, kw, in_ch / groups, 4)")
         return build(conv, tensors[0], packed, None)
 
+    def stencil() -> Struct:
+        packed = Array("int8_t", side_by_side(conv.weights), "(quads, kh, kw, 4 / n, n inputs, n outputs)")
+        return build(conv, tensors[0], packed, None)
+
+    if conv.groups > 1 and tensors[0].shape[2] == out_ch and conv.weights.shape[3] <= 2:
+        name = "bnn_iconv2d_depthwise" if conv.weights.shape[3] == 1 else "bnn_iconv2d_pairs"
+        scratch = TAP * conv.window.kh * conv.window.kw
+        fast = Kernel(function=name, build=stencil, scratch=scratch, takes_scratch=True)
+        if conv.is_binary:
+            return [fast, Kernel(function="bnn_iconv2d_ref", build=signs)]
+        return [fast, Kernel(function="bnn_iconv2d_ref", build=plain)]
     if conv.is_binary:
         scratch = words(fan_in) * (128 * 4 + 32 * 2)
         fast = Kernel(function="bnn_iconv2d_signs", build=signs, scratch=scratch, takes_scratch=True)
         return [fast, Kernel(function="bnn_iconv2d_ref", build=signs)]
     fast = Kernel(function="bnn_iconv2d_quads", build=quads, scratch=2 * fan_in, takes_scratch=True)
     return [fast, Kernel(function="bnn_iconv2d_ref", build=plain)]
+
+
+def side_by_side(weights: np.ndarray) -> np.ndarray:
+    """int8 (ch, kh, kw, n) -> (quads, kh, kw, 4 / n, n inputs, n outputs), n 1 or 2: four channels, 0 for none."""
+    n = weights.shape[3]
+    padded = np.pad(weights, ((0, -len(weights) % 4), (0, 0), (0, 0), (0, 0)))
+    by_group = padded.reshape(-1, 4 // n, n, *weights.shape[1:])  # quad, group, output, kh, kw, input
+    return np.ascontiguousarray(by_group.transpose(0, 3, 4, 1, 5, 2))
 
 
 def in_quads(weights: np.ndarray, groups: int) -> np.ndarray:

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Integer convolution where every output channel reads the input channel of its own number.
+#include "iconv2d_taps.h"
+
+#define ADD(v, m) s0 += (v)[0] * (m)[0], s1 += (v)[1] * (m)[1], s2 += (v)[2] * (m)[2], s3 += (v)[3] * (m)[3]
+
+ICONV2D_QUADS(u8, uint8_t, ADD, 4)
+ICONV2D_QUADS(i8, int8_t, ADD, 4)
+
+#if defined(__ARM_FEATURE_SIMD32)
+// Two loads of two inputs each and one of four weights, for four multiply-accumulates of halves.
+#define ADD_HALVES(v, m)                                                                                               \
+    do {                                                                                                               \
+        const int32_t v01 = two_int16(v), v23 = two_int16((v) + 2), four = four_int8(m);                               \
+        const int32_t even = __sxtb16(four), odd = odd_bytes(four);                                                    \
+        s0 = __smlabb(v01, even, s0);                                                                                  \
+        s1 = __smlatb(v01, odd, s1);                                                                                   \
+        s2 = __smlabt(v23, even, s2);                                                                                  \
+        s3 = __smlatt(v23, odd, s3);                                                                                   \
+    } while (0)
+ICONV2D_QUADS(i16, int16_t, ADD_HALVES, 4)
+#else
+ICONV2D_QUADS(i16, int16_t, ADD, 4)
+#endif
+
+void bnn_iconv2d_depthwise(const bnn_iconv2d_t *node, const void *in, void *out, void *scratch) {
+    switch (node->in_kind) {
+    case BNN_U8: walk_quads(node, in, out, scratch, 1, rect_u8, list_u8); break;
+    case BNN_I8: walk_quads(node, in, out, scratch, 1, rect_i8, list_i8); break;
+    default: walk_quads(node, in, out, scratch, 1, rect_i16, list_i16); break;
+    }
+}

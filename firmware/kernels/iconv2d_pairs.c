@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Integer convolution where output channels 2i and 2i + 1 both read the input channels of these numbers.
+#include "iconv2d_taps.h"
+
+#define ADD(v, m)                                                                                                      \
+    s0 += (v)[0] * (m)[0] + (v)[1] * (m)[2], s1 += (v)[0] * (m)[1] + (v)[1] * (m)[3],                                  \
+        s2 += (v)[2] * (m)[4] + (v)[3] * (m)[6], s3 += (v)[2] * (m)[5] + (v)[3] * (m)[7]
+
+ICONV2D_QUADS(u8, uint8_t, ADD, 8)
+ICONV2D_QUADS(i8, int8_t, ADD, 8)
+
+#if defined(__ARM_FEATURE_SIMD32)
+// Both inputs of an output lie in one word, and so do their weights: one instruction for two products.
+#define ADD_HALVES(v, m)                                                                                               \
+    do {                                                                                                               \
+        const int32_t v01 = two_int16(v), v23 = two_int16((v) + 2);                                                    \
+        const int32_t first = four_int8(m), second = four_int8((m) + 4);                                               \
+        s0 = __smlad(v01, __sxtb16(first), s0);                                                                        \
+        s1 = __smlad(v01, odd_bytes(first), s1);                                                                       \
+        s2 = __smlad(v23, __sxtb16(second), s2);                                                                       \
+        s3 = __smlad(v23, odd_bytes(second), s3);                                                                      \
+    } while (0)
+ICONV2D_QUADS(i16, int16_t, ADD_HALVES, 8)
+#else
+ICONV2D_QUADS(i16, int16_t, ADD, 8)
+#endif
+
+void bnn_iconv2d_pairs(const bnn_iconv2d_t *node, const void *in, void *out, void *scratch) {
+    switch (node->in_kind) {
+    case BNN_U8: walk_quads(node, in, out, scratch, 2, rect_u8, list_u8); break;
+    case BNN_I8: walk_quads(node, in, out, scratch, 2, rect_i8, list_i8); break;
+    default: walk_quads(node, in, out, scratch, 2, rect_i16, list_i16); break;
+    }
+}
