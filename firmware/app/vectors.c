@@ -3,6 +3,7 @@
 // Runs the conformance vectors of the rendered vectors.h, on the host, an emulator or a board, and prints a line each:
 //   case name=<name> status=ok ticks=<n>                           SysTick ticks of the call
 //   case name=<name> status=fail at=(y,x,c) got=<v> want=<v>       the first element that differs
+//   case name=<name> status=fail in=sums                           the output is right, its channel sums are not
 //   case name=<name> status=fail past=<out|scratch>                a kernel wrote behind its buffer
 //   done passed=<n> failed=<n>
 // With VECTORS_QUIET defined, what passes prints nothing: a UART is slow.
@@ -66,6 +67,7 @@ static void print_first_difference(const vector_t *v) {
         print_field(" want=", want);
         return;
     }
+    print(" in=sums");
 }
 
 static int run(const vector_t *v) {

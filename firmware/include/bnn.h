@@ -16,6 +16,10 @@
 // aligned, its content undefined before and after.  Every op has a slow and obvious `_ref`, which gives the same bits.
 // `out` may not overlap `in` unless the kernel's line says "in place".  No kernel needs more than 480 bytes of stack.
 //
+// Channel sums.  bnn_<op>_<variant>_sums(node, in, out, sums) does what bnn_<op>_<variant> does and writes the sum of
+// every channel of its output as well, (1, 1, ch) of sums_kind, modulo 2^16 or 2^32: a SumPool2d over the whole map
+// without a second pass.  `sums` overlaps nothing, its content before does not matter.
+//
 // Field names are those of the Python nodes (exporter/xnorc/program/nodes/), where each op is defined in numpy.
 #ifndef BNN_H
 #define BNN_H
@@ -23,7 +27,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BNN_ABI 2 // the model's header and this library must agree on it
+#define BNN_ABI 3 // the model's header and this library must agree on it
 
 #define BNN_WORDS(ch) (((ch) + 31u) / 32u) // packed words that hold ch channels
 
@@ -78,6 +82,16 @@ typedef struct {
 
 void bnn_add_ref(const bnn_add_t *node, const void *a, const void *b, void *out); // in place, where out is no wider
 
+// I16 all three, mul_a = mul_b = 1, shift 0.  In place.  Its sums are I32.
+typedef struct {
+    int32_t low, high;
+    uint32_t pixels; // h * w
+    uint16_t ch;
+} bnn_add_i16_t;
+
+void bnn_add_i16(const bnn_add_i16_t *node, const int16_t *a, const int16_t *b, int16_t *out);
+void bnn_add_i16_sums(const bnn_add_i16_t *node, const int16_t *a, const int16_t *b, int16_t *out, int32_t *sums);
+
 // ---- affine: out = clamp((v * mul + add) >> shift, low, high), in 64 bits -------------------------------------------
 typedef struct {
     const int32_t *mul;  // (classes of rows, n_cols, ch)
@@ -92,6 +106,25 @@ typedef struct {
 } bnn_affine_t;
 
 void bnn_affine_ref(const bnn_affine_t *node, const void *in, void *out); // in place, where out is no wider
+
+// One class of rows and columns, I16 or I32 to I16.
+typedef struct {
+    const int32_t *mul; // (ch)
+    const int64_t *add; // (ch)
+    int32_t low, high;
+    uint32_t pixels; // h * w
+    uint16_t ch;
+    uint8_t shift;
+    uint8_t sums_kind; // I16, I32
+} bnn_affine_flat_t;
+
+// shift is 16..47 and |v * mul + add| < 2^47.  In place.
+void bnn_affine_i16(const bnn_affine_flat_t *node, const int16_t *in, int16_t *out);
+void bnn_affine_i16_sums(const bnn_affine_flat_t *node, const int16_t *in, int16_t *out, void *sums);
+
+// shift is 32 or more.  In place.  Its sums are I32.
+void bnn_affine_i32(const bnn_affine_flat_t *node, const int32_t *in, int16_t *out);
+void bnn_affine_i32_sums(const bnn_affine_flat_t *node, const int32_t *in, int16_t *out, int32_t *sums);
 
 // ---- bconv2d: binary convolution; a linear layer is one whose window covers the map --------------------------------
 typedef struct {
@@ -227,10 +260,15 @@ typedef struct {
     bnn_window_t window;
     uint16_t h, w, ch;
     uint16_t out_h, out_w;
-    uint8_t kind; // of both tensors, not BIT
+    uint8_t kind;      // of both tensors, not BIT
+    uint8_t sums_kind; // I16, I32
 } bnn_maxpool2d_t;
 
 void bnn_maxpool2d_ref(const bnn_maxpool2d_t *node, const void *in, void *out); // in place without pads
+
+// kind is I16, no pads.  In place.
+void bnn_maxpool2d_i16(const bnn_maxpool2d_t *node, const int16_t *in, int16_t *out);
+void bnn_maxpool2d_i16_sums(const bnn_maxpool2d_t *node, const int16_t *in, int16_t *out, void *sums);
 
 // ---- mix: out = clamp((a * mul_a + b * mul_b + round) >> shift, low, high), in 64 bits, round = half a unit ---------
 typedef struct {
@@ -266,9 +304,14 @@ typedef struct {
     uint32_t pixels;           // h * w
     uint16_t ch;
     uint8_t in_kind, out_kind; // I8, I16
+    uint8_t sums_kind;         // I16, I32
 } bnn_prelu_t;
 
 void bnn_prelu_ref(const bnn_prelu_t *node, const void *in, void *out); // in place, where out is no wider
+
+// Both kinds I16.  In place.
+void bnn_prelu_i16(const bnn_prelu_t *node, const int16_t *in, int16_t *out);
+void bnn_prelu_i16_sums(const bnn_prelu_t *node, const int16_t *in, int16_t *out, void *sums);
 
 // ---- sumpool2d: sum of the window; taps outside the image add 0, bits count as 0 and 1 ------------------------------
 typedef struct {
@@ -279,6 +322,9 @@ typedef struct {
 } bnn_sumpool2d_t;
 
 void bnn_sumpool2d_ref(const bnn_sumpool2d_t *node, const void *in, void *out);
+
+// One window that is the whole map, in_kind is not BIT.
+void bnn_sumpool2d_whole(const bnn_sumpool2d_t *node, const void *in, void *out);
 
 // ---- table: i = (in >> 8) + 128, out = values[i] + (((values[i + 1] - values[i]) * (in & 255) + 128) >> 8) ------------
 typedef struct {

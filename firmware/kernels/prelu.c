@@ -16,3 +16,29 @@ void bnn_prelu_ref(const bnn_prelu_t *node, const void *in, void *out) {
         }
     }
 }
+
+// Channel by channel, so that its constants and its sum stay in registers.
+static inline void prelu_i16(const bnn_prelu_t *node, const int16_t *in, int16_t *out, void *sums) {
+    const size_t ch = node->ch, size = ch * node->pixels;
+    const int32_t low = node->low, high = node->high;
+    for (size_t c = 0; c < ch; c++) {
+        const int32_t before = node->before[c], slope = node->slope[c], after = node->after[c];
+        uint32_t sum = 0;
+        for (size_t i = c; i < size; i += ch) {
+            int32_t v = in[i] - before;
+            if (v < 0) v = (v * slope + 2048) >> 12;
+            v = bnn_clamp(v + after, low, high);
+            out[i] = (int16_t)v;
+            sum += (uint32_t)v;
+        }
+        if (sums != NULL) bnn_store(sums, c, node->sums_kind, (int32_t)sum);
+    }
+}
+
+void bnn_prelu_i16(const bnn_prelu_t *node, const int16_t *in, int16_t *out) {
+    prelu_i16(node, in, out, NULL);
+}
+
+void bnn_prelu_i16_sums(const bnn_prelu_t *node, const int16_t *in, int16_t *out, void *sums) {
+    prelu_i16(node, in, out, sums);
+}

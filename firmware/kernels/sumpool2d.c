@@ -28,3 +28,26 @@ void bnn_sumpool2d_ref(const bnn_sumpool2d_t *node, const void *in, void *out) {
         }
     }
 }
+
+// Channel by channel, the sum in a register.
+void bnn_sumpool2d_whole(const bnn_sumpool2d_t *node, const void *in, void *out) {
+    const size_t ch = node->ch, size = ch * node->h * node->w;
+    for (size_t c = 0; c < ch; c++) {
+        int32_t sum = 0;
+        switch (node->in_kind) {
+        case BNN_U8:
+            for (size_t i = c; i < size; i += ch) sum += ((const uint8_t *)in)[i];
+            break;
+        case BNN_I8:
+            for (size_t i = c; i < size; i += ch) sum += ((const int8_t *)in)[i];
+            break;
+        case BNN_I16:
+            for (size_t i = c; i < size; i += ch) sum += ((const int16_t *)in)[i];
+            break;
+        default:
+            for (size_t i = c; i < size; i += ch) sum += ((const int32_t *)in)[i];
+            break;
+        }
+        bnn_store(out, c, node->out_kind, sum);
+    }
+}

@@ -66,7 +66,7 @@ class Struct:
     @property
     def align(self) -> int:
         """Alignment in bytes."""
-        return max(m.align for m in self.members)
+        return max((m.align for m in self.members), default=1)
 
     @property
     def nbytes(self) -> int:

@@ -10,7 +10,7 @@ from xnorc.program import digest
 from xnorc.render.ctext import ArrayText, Line, array_text, comment, initialiser
 from xnorc.render.templates import render
 
-ABI = 2  # BNN_ABI of the runtime that these headers are for
+ABI = 3  # BNN_ABI of the runtime that these headers are for
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,8 @@ class StepText:
     output: int
     nbytes: int
     scratch: int | None
+    sums: int | None
+    rides_on: int | None
 
 
 def render_model(plan: Plan) -> dict[str, str]:
@@ -74,4 +76,6 @@ def _step_text(step: Step, line: str) -> StepText:
         output=step.output,
         nbytes=step.node.output.nbytes,
         scratch=step.scratch if kernel.takes_scratch else None,
+        sums=step.sums,
+        rides_on=step.rides_on,
     )

@@ -18,6 +18,7 @@ from xnorc.program import Kind, Node, Tensor
 from xnorc.render.ctext import ArrayText, Line, array_text, comment, initialiser
 from xnorc.render.templates import render
 
+_FILL = b"\xa5"  # FILL of firmware/app/vectors.c: what no kernel writes
 _ROW = 80  # bytes of flash for a case's table row, its call and its name, about
 
 
@@ -51,8 +52,18 @@ class Vector:
         Of many variants of one function the fastest, the one in the middle and the smallest are run.
         """
         offers = [k for k in kernels_of(self.node, self.tensors) if self.scratch is None or k.scratch <= self.scratch]
+        offers += [carrier for k in offers for carrier in k.carriers]
         alike = {k.function: [o for o in offers if o.function == k.function] for k in offers}
         return [k for group in alike.values() for k in dict.fromkeys((group[0], group[len(group) // 2], group[-1]))]
+
+    def answer(self, kernel: Kernel) -> tuple[bytes, int]:
+        """What the kernel leaves in memory, and the offset of the channel sums that follow its output there."""
+        raw = self.node.output.pack(self.want)
+        if kernel.sums is None:
+            return raw, 0
+        raw += _FILL * (-len(raw) % 4)
+        sums = self.want.astype(np.int64).sum(axis=(0, 1)).astype(kernel.sums.dtype.newbyteorder("<")).tobytes()
+        return raw + sums + _FILL * (-len(sums) % 4), len(raw)
 
     def within(self, ram: int) -> Vector | None:
         """The same without kernels that need more than two thirds of `ram`; None if the output needs over a third."""
@@ -81,6 +92,7 @@ class _Call:
     takes_scratch: bool
     want: str
     nbytes: int
+    sums: int | None
     h: int
     w: int
     ch: int
@@ -123,11 +135,12 @@ def render_vectors(vectors: Sequence[Vector]) -> str:
     for i, vector in enumerate(vectors):
         pairs = zip(vector.tensors, vector.arrays, strict=True)
         inputs = tuple(define(f"case_{i}_in_{j}", _raw(t, v)) for j, (t, v) in enumerate(pairs))
-        want = define(f"case_{i}_want", _raw(vector.node.output, vector.want))
         for j, kernel in enumerate(vector.kernels):
             struct: Struct = kernel.struct
             paths = {path: define(f"case_{i}_{j}_{path}", array) for path, array in struct.arrays()}
             h, w, ch = vector.node.output.shape
+            raw, sums = vector.answer(kernel)
+            want = define(f"case_{i}_{j}_want", _elements(vector.node.output, raw))
             calls.append(
                 _Call(
                     id=f"{i}_{j}",
@@ -139,7 +152,8 @@ def render_vectors(vectors: Sequence[Vector]) -> str:
                     takes_array=kernel.takes_array,
                     takes_scratch=kernel.takes_scratch,
                     want=want,
-                    nbytes=vector.node.output.nbytes,
+                    nbytes=len(raw),
+                    sums=None if kernel.sums is None else sums,
                     h=h,
                     w=w,
                     ch=ch,
@@ -157,7 +171,12 @@ def render_vectors(vectors: Sequence[Vector]) -> str:
 
 
 def _raw(tensor: Tensor, value: np.ndarray) -> Array:
-    """A tensor's value as a C array of its own element type, so that it is aligned and no byte too long."""
+    """A tensor's value as a C array."""
+    return _elements(tensor, tensor.pack(value))
+
+
+def _elements(tensor: Tensor, raw: bytes) -> Array:
+    """Bytes as a C array of the tensor's element type, so that it is aligned and no byte too long."""
     ctype = "uint32_t" if tensor.kind is Kind.BIT else f"{tensor.kind.dtype.name}_t"
     dtype = "<u4" if tensor.kind is Kind.BIT else tensor.kind.dtype.newbyteorder("<")
-    return Array(ctype, np.frombuffer(tensor.pack(value), dtype), f"{tensor.name} {tensor.shape}")
+    return Array(ctype, np.frombuffer(raw, dtype), f"{tensor.name} {tensor.shape}")

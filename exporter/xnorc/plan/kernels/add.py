@@ -5,15 +5,18 @@ from __future__ import annotations
 
 from typing import cast
 
-from xnorc.plan.kernel import Kernel, shrinks
+from xnorc.plan.kernel import Kernel, carrying, shrinks
 from xnorc.plan.layout import Struct, scalars
 from xnorc.plan.pack import kind
-from xnorc.program import Node, Tensor
+from xnorc.program import Kind, Node, Tensor
 from xnorc.program.nodes.add import Add
 
 
 def kernels(node: Node, tensors: tuple[Tensor, ...]) -> list[Kernel]:
-    """The reference; writes over either input whose elements are no narrower than its own."""
+    """A plain loop for i16 streams of one scale, and the reference.
+
+    They write over either input whose elements are no narrower than their own.
+    """
     add = cast(Add, node)
 
     def build() -> Struct:
@@ -28,5 +31,18 @@ def kernels(node: Node, tensors: tuple[Tensor, ...]) -> list[Kernel]:
         )
         return Struct("bnn_add_t", members)
 
+    def plain(_: Kind) -> Struct:
+        h, w, ch = add.output.shape
+        members = (
+            *scalars("int32_t", low=add.low, high=add.high),
+            *scalars("uint32_t", pixels=h * w),
+            *scalars("uint16_t", ch=ch),
+        )
+        return Struct("bnn_add_i16_t", members)
+
     in_place = tuple(i for i, tensor in enumerate(tensors) if shrinks(tensor, add.output))
-    return [Kernel(function="bnn_add_ref", build=build, in_place=in_place)]
+    reference = Kernel(function="bnn_add_ref", build=build, in_place=in_place)
+    kinds = {add.output.kind, *(tensor.kind for tensor in tensors)}
+    if kinds == {Kind.I16} and (add.mul_a, add.mul_b, add.shift) == (1, 1, 0):
+        return [carrying("bnn_add_i16", plain, (Kind.I32,), in_place), reference]
+    return [reference]

@@ -8,12 +8,13 @@ from typing import cast
 from xnorc.plan.kernel import Kernel
 from xnorc.plan.layout import Struct, scalars
 from xnorc.plan.pack import kind, window
-from xnorc.program import Node, Tensor
+from xnorc.plan.riding import sums_channels
+from xnorc.program import Kind, Node, Tensor
 from xnorc.program.nodes.sumpool2d import SumPool2d
 
 
 def kernels(node: Node, tensors: tuple[Tensor, ...]) -> list[Kernel]:
-    """The reference."""
+    """Channel by channel over a whole map of integers, and the reference."""
     pool = cast(SumPool2d, node)
     h, w, ch = tensors[0].shape
 
@@ -26,4 +27,7 @@ def kernels(node: Node, tensors: tuple[Tensor, ...]) -> list[Kernel]:
         )
         return Struct("bnn_sumpool2d_t", members)
 
-    return [Kernel(function="bnn_sumpool2d_ref", build=build)]
+    reference = Kernel(function="bnn_sumpool2d_ref", build=build)
+    if tensors[0].kind is not Kind.BIT and sums_channels(pool, tensors[0]):
+        return [Kernel(function="bnn_sumpool2d_whole", build=build), reference]
+    return [reference]
