@@ -264,10 +264,13 @@ def affine(f: Fields, rng: Rng) -> Built:
     reach = f.get("mul", 2**31 - 1)
     mul = rng.integers(-reach, reach, shape, endpoint=True).astype(np.int32)
     bias = f.get("add", 2**40)
+    add = rng.integers(-bias, bias, shape, endpoint=True).astype(np.int64)
+    if f.get("factors") == "ends":
+        mul = rng.choice([-reach, -(2**16), -(2**16) + 1, -1, 0, 2**15, 2**16 - 1, reach], shape).astype(np.int32)
+        add = rng.choice([-bias, -(2**16), -1, 0, 2**16 - 1, bias], shape).astype(np.int64)
     node = Affine(
         name="affine", inputs=("a",), output=y, low=low, high=high, mul=mul, shift=f.get("shift", 0),
-        add=rng.integers(-bias, bias, shape, endpoint=True).astype(np.int64),
-        rows=rows.astype(np.uint8), cols=cols.astype(np.uint8),
+        add=add, rows=rows.astype(np.uint8), cols=cols.astype(np.uint8),
     )  # fmt: skip
     return node, tuple(tensors)
 
