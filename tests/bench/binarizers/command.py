@@ -91,7 +91,7 @@ def row(
     if not finished:
         raise DataError(str(work), f"no seed of {name} has finished training", "leave out --no-train")
     runs, about, network = _measure(chosen, scale, finished, data)
-    with training.locked(document.with_name(f".{document.name}.lock")):
+    with training.locked(work / ".document", wait=True):
         before = results.load(document)
         if before["rows"] and before["about"]["note"] != about["note"]:
             raise DataError(
@@ -135,7 +135,7 @@ def draw(
 
     found = _filled(document)
     drawn = pictures.draw(found, cifar10(data), work, scale, image, out)
-    with training.locked(document.with_name(f".{document.name}.lock")):
+    with training.locked(work / ".document", wait=True):
         results.store({**results.load(document), "pictures": drawn}, document)
     console.print(f"written: {', '.join(p['file'] for p in drawn)}; now `page`", markup=False, soft_wrap=True)
 

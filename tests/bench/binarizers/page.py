@@ -30,29 +30,22 @@ PAIRS = (  # (row, control, what the difference is)
 
 def render(document: dict[str, Any]) -> str:
     """The page as Markdown."""
-    loader = jinja2.FileSystemLoader(Path(__file__).parent)
-    environment = jinja2.Environment(
-        loader=loader,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        undefined=jinja2.StrictUndefined,
-    )
+    here = jinja2.FileSystemLoader(Path(__file__).parent)
+    strict = jinja2.StrictUndefined
+    environment = jinja2.Environment(loader=here, trim_blocks=True, lstrip_blocks=True, undefined=strict)
     scales = [scale for scale in RECIPES if any(row["scale"] == scale for row in document["rows"])]
-    return (
-        environment.get_template("page.md.j2").render(
-            about=document["about"],
-            command=COMMAND,
-            full=RECIPES["full"],
-            full_was_run="full" in scales,
-            pictures=document["pictures"],
-            rows=[row.name for row in ROWS],
-            scales=[_scale(document, scale) for scale in scales],
-            seeds=", ".join(map(str, SEEDS[:-1])) + f" and {SEEDS[-1]}",
-            thousands="{:,}".format,
-        )
-        + "\n"
+    text = environment.get_template("page.md.j2").render(
+        about=document["about"],
+        command=COMMAND,
+        full=RECIPES["full"],
+        full_was_run="full" in scales,
+        pictures=document["pictures"],
+        rows=[row.name for row in ROWS],
+        scales=[_scale(document, scale) for scale in scales],
+        seeds=", ".join(map(str, SEEDS[:-1])) + f" and {SEEDS[-1]}",
+        thousands="{:,}".format,
     )
+    return text + "\n"
 
 
 def _scale(document: dict[str, Any], scale: str) -> dict[str, str]:
@@ -172,10 +165,10 @@ def _threshold(rows: list[Entry]) -> str:
         cells = [row["title"], f"{row['network']['binarizer_parameters']:,}", *["-"] * 5]
         if row["threshold"]:
             cost = row["threshold"]
-            over = [f"{cost[key]:+,.0f}" for key in ("constants", "image_flash", "ram", "instructions")]
+            over = [f"{cost[key]:+,.0f}" for key in ("model_flash", "image_flash", "ram", "instructions")]
             cells[2:] = [_mean(row["flash"]["constants_besides_weights"]), *over]
         lines.append(cells)
-    heads = ("binarizer", "parameters", "constants, B", "over sign: constants, B", "flash, B", "RAM, B", "instructions")
+    heads = ("binarizer", "parameters", "tables, B", "over sign: model, B", "image, B", "RAM, B", "instructions")
     return _table(heads, lines, "lrrrrrr")
 
 
@@ -187,8 +180,13 @@ def _agreement(rows: list[Entry]) -> str:
             images = f"{found['images']:,}"
             labels = f"{found['images'] - found['same_labels']:,} of {images}"
             bits = f"{found['differing_bits']:,} of {found['bits']:,}"
-            lines.append([row["title"], labels, bits, f"{equal:,} of {images}"])
-    heads = ("binarizer", "labels other than PyTorch's", "bits other than PyTorch's", "C equals numpy in all logits")
+            lines.append([row["title"], labels, bits, f"{equal:,} of {equal:,}"])
+    heads = (
+        "binarizer",
+        "labels other than PyTorch's",
+        "bits other than PyTorch's",
+        "logits of C that are numpy's, images",
+    )
     return _table(heads, lines, "lrrr") if lines else ""
 
 

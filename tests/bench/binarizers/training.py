@@ -118,15 +118,15 @@ def _train(row: Row, seed: int, scale: str, data: Path | None, folder: Path, how
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
+def locked(path: Path, wait: bool = False) -> Iterator[None]:
     """Hold a file lock; the file stays.
 
     Raises:
-        DataError: another process holds it.
+        DataError: another process holds it, and `wait` is false.
     """
     with path.open("w") as held:
         try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(held, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except OSError:
             raise DataError(str(path.parent), "another process trains here", "wait for it, or --no-train") from None
         yield
