@@ -29,25 +29,35 @@ void bnn_sumpool2d_ref(const bnn_sumpool2d_t *node, const void *in, void *out) {
     }
 }
 
-// Channel by channel, the sum in a register.
+// Four channels at a time, their sums in registers, then what is left one by one.
+#define SUM_WHOLE(type)                                                                                                \
+    do {                                                                                                               \
+        uint32_t c = 0;                                                                                                \
+        for (; c + 3u < ch; c += 4u) {                                                                                 \
+            const type *at = (const type *)in + c;                                                                     \
+            int32_t sums[4] = {0, 0, 0, 0};                                                                            \
+            for (uint32_t pixel = pixels; pixel; pixel--, at += ch) {                                                  \
+                sums[0] += at[0];                                                                                      \
+                sums[1] += at[1];                                                                                      \
+                sums[2] += at[2];                                                                                      \
+                sums[3] += at[3];                                                                                      \
+            }                                                                                                          \
+            for (uint32_t i = 0; i < 4u; i++) bnn_store(out, c + i, node->out_kind, sums[i]);                          \
+        }                                                                                                              \
+        for (; c < ch; c++) {                                                                                          \
+            const type *at = (const type *)in + c;                                                                     \
+            int32_t sum = 0;                                                                                           \
+            for (uint32_t pixel = pixels; pixel; pixel--, at += ch) sum += *at;                                        \
+            bnn_store(out, c, node->out_kind, sum);                                                                    \
+        }                                                                                                              \
+    } while (0)
+
 void bnn_sumpool2d_whole(const bnn_sumpool2d_t *node, const void *in, void *out) {
-    const size_t ch = node->ch, size = ch * node->h * node->w;
-    for (size_t c = 0; c < ch; c++) {
-        int32_t sum = 0;
-        switch (node->in_kind) {
-        case BNN_U8:
-            for (size_t i = c; i < size; i += ch) sum += ((const uint8_t *)in)[i];
-            break;
-        case BNN_I8:
-            for (size_t i = c; i < size; i += ch) sum += ((const int8_t *)in)[i];
-            break;
-        case BNN_I16:
-            for (size_t i = c; i < size; i += ch) sum += ((const int16_t *)in)[i];
-            break;
-        default:
-            for (size_t i = c; i < size; i += ch) sum += ((const int32_t *)in)[i];
-            break;
-        }
-        bnn_store(out, c, node->out_kind, sum);
+    const uint32_t ch = node->ch, pixels = (uint32_t)node->h * node->w;
+    switch (node->in_kind) {
+    case BNN_U8: SUM_WHOLE(uint8_t); break;
+    case BNN_I8: SUM_WHOLE(int8_t); break;
+    case BNN_I16: SUM_WHOLE(int16_t); break;
+    default: SUM_WHOLE(int32_t); break;
     }
 }
