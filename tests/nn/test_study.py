@@ -191,13 +191,14 @@ def test_the_cost_of_a_binarizer_is_counted_from_sign_whichever_row_comes_first(
 
 
 def test_a_difference_is_said_to_be_above_the_spread_only_where_it_is() -> None:
-    def top(mean: float, std: float | None) -> dict[str, Any]:
-        return {"float_top1": {"mean": mean, "std": std}}
+    def top(mean: float, std: float | None, seeds: int = len(SEEDS)) -> dict[str, Any]:
+        return {"float_top1": {"mean": mean, "std": std, "last": [mean] * seeds}}
 
     points, spread, says = page.difference(top(0.70, 0.003), top(0.69, 0.004))
     assert (round(points, 6), round(spread or 0, 6), says) == (1.0, 0.5, "above the spread")
     assert page.difference(top(0.690, 0.003), top(0.694, 0.004))[2] == "below the spread"
-    assert page.difference(top(0.9, None), top(0.1, 0.01))[1:] == (None, "a single seed: nothing")
+    assert page.difference(top(0.9, None, 1), top(0.1, 0.01))[1:] == (None, "nothing: a single seed")
+    assert page.difference(top(0.9, 0.01, 2), top(0.1, 0.01))[2] == "nothing: fewer than 3 seeds"
 
 
 def test_a_row_with_fewer_seeds_and_a_row_without_any_are_named_on_the_page() -> None:

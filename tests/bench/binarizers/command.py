@@ -93,7 +93,7 @@ def row(
     runs, about, network = _measure(chosen, scale, finished, data)
     with training.locked(work / ".document", wait=True):
         before = results.load(document)
-        if before["rows"] and before["about"]["note"] != about["note"]:
+        if before["rows"] and any(before["about"][key] != about[key] for key in ("note", "test_images")):
             raise DataError(
                 str(document), "its rows were measured on other images", "the same --data, or another --json"
             )

@@ -115,8 +115,10 @@ def difference(row: Entry, control: Entry) -> tuple[float, float | None, str]:
     a, b = row["float_top1"], control["float_top1"]
     points = 100 * (a["mean"] - b["mean"])
     if a["std"] is None or b["std"] is None:
-        return points, None, "a single seed: nothing"
+        return points, None, "nothing: a single seed"
     spread = 100 * math.hypot(a["std"], b["std"])
+    if min(len(a["last"]), len(b["last"])) < len(SEEDS):
+        return points, spread, f"nothing: fewer than {len(SEEDS)} seeds"
     return points, spread, "above the spread" if abs(points) > spread else "below the spread"
 
 

@@ -283,10 +283,10 @@ def _svg(figure: Figure, path: Path) -> None:
 
 
 def _png(figure: Figure, path: Path) -> None:
-    """In 32 colours: maps of noise-like grey are several times smaller so."""
+    """In 64 colours: maps of noise-like grey are several times smaller so."""
     from PIL import Image
 
     held = io.BytesIO()
     figure.savefig(held, format="png", dpi=110, metadata={"Software": None})
     held.seek(0)
-    Image.open(held).convert("RGB").quantize(32, dither=Image.Dither.NONE).save(path, optimize=True)
+    Image.open(held).convert("RGB").quantize(64, dither=Image.Dither.NONE).save(path, optimize=True)
