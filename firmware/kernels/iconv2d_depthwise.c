@@ -5,8 +5,8 @@
 
 #define ADD(v, m) s0 += (v)[0] * (m)[0], s1 += (v)[1] * (m)[1], s2 += (v)[2] * (m)[2], s3 += (v)[3] * (m)[3]
 
-ICONV2D_QUADS(u8, uint8_t, ADD, 4)
-ICONV2D_QUADS(i8, int8_t, ADD, 4)
+ICONV2D_LIST(u8, uint8_t, ADD)
+ICONV2D_LIST(i8, int8_t, ADD)
 
 #if defined(__ARM_FEATURE_SIMD32)
 // Two loads of two inputs each and one of four weights, for four multiply-accumulates of halves.
@@ -19,15 +19,17 @@ ICONV2D_QUADS(i8, int8_t, ADD, 4)
         s2 = __smlabt(v23, even, s2);                                                                                  \
         s3 = __smlatt(v23, odd, s3);                                                                                   \
     } while (0)
-ICONV2D_QUADS(i16, int16_t, ADD_HALVES, 4)
+ICONV2D_RECT(i16, int16_t, ADD_HALVES, 4)
+ICONV2D_LIST(i16, int16_t, ADD_HALVES)
 #else
-ICONV2D_QUADS(i16, int16_t, ADD, 4)
+ICONV2D_RECT(i16, int16_t, ADD, 4)
+ICONV2D_LIST(i16, int16_t, ADD)
 #endif
 
 void bnn_iconv2d_depthwise(const bnn_iconv2d_t *node, const void *in, void *out, void *scratch) {
     switch (node->in_kind) {
-    case BNN_U8: walk_quads(node, in, out, scratch, 1, rect_u8, list_u8); break;
-    case BNN_I8: walk_quads(node, in, out, scratch, 1, rect_i8, list_i8); break;
-    default: walk_quads(node, in, out, scratch, 1, rect_i16, list_i16); break;
+    case BNN_U8: bnn_walk_quads(node, in, out, scratch, 1, NULL, list_u8); break;
+    case BNN_I8: bnn_walk_quads(node, in, out, scratch, 1, NULL, list_i8); break;
+    default: bnn_walk_quads(node, in, out, scratch, 1, rect_i16, list_i16); break;
     }
 }

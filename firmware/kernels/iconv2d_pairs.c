@@ -7,8 +7,8 @@
     s0 += (v)[0] * (m)[0] + (v)[1] * (m)[2], s1 += (v)[0] * (m)[1] + (v)[1] * (m)[3],                                  \
         s2 += (v)[2] * (m)[4] + (v)[3] * (m)[6], s3 += (v)[2] * (m)[5] + (v)[3] * (m)[7]
 
-ICONV2D_QUADS(u8, uint8_t, ADD, 8)
-ICONV2D_QUADS(i8, int8_t, ADD, 8)
+ICONV2D_LIST(u8, uint8_t, ADD)
+ICONV2D_LIST(i8, int8_t, ADD)
 
 #if defined(__ARM_FEATURE_SIMD32)
 // Both inputs of an output lie in one word, and so do their weights: one instruction for two products.
@@ -21,15 +21,17 @@ ICONV2D_QUADS(i8, int8_t, ADD, 8)
         s2 = __smlad(v23, __sxtb16(second), s2);                                                                       \
         s3 = __smlad(v23, odd_bytes(second), s3);                                                                      \
     } while (0)
-ICONV2D_QUADS(i16, int16_t, ADD_HALVES, 8)
+ICONV2D_RECT(i16, int16_t, ADD_HALVES, 8)
+ICONV2D_LIST(i16, int16_t, ADD_HALVES)
 #else
-ICONV2D_QUADS(i16, int16_t, ADD, 8)
+ICONV2D_RECT(i16, int16_t, ADD, 8)
+ICONV2D_LIST(i16, int16_t, ADD)
 #endif
 
 void bnn_iconv2d_pairs(const bnn_iconv2d_t *node, const void *in, void *out, void *scratch) {
     switch (node->in_kind) {
-    case BNN_U8: walk_quads(node, in, out, scratch, 2, rect_u8, list_u8); break;
-    case BNN_I8: walk_quads(node, in, out, scratch, 2, rect_i8, list_i8); break;
-    default: walk_quads(node, in, out, scratch, 2, rect_i16, list_i16); break;
+    case BNN_U8: bnn_walk_quads(node, in, out, scratch, 2, NULL, list_u8); break;
+    case BNN_I8: bnn_walk_quads(node, in, out, scratch, 2, NULL, list_i8); break;
+    default: bnn_walk_quads(node, in, out, scratch, 2, rect_i16, list_i16); break;
     }
 }
