@@ -26,6 +26,7 @@ from xnorc.program.nodes.maxpool2d import MaxPool2d
 from xnorc.program.nodes.prelu import PRelu
 from xnorc.program.nodes.sumpool2d import SumPool2d
 from xnorc.render.model import render_model
+from xnorc.report import rows
 from xnorc.report.compare import compare_tensors
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "conformance"))
@@ -262,3 +263,17 @@ def test_the_link_reads_every_tensor_forwards_and_backwards(
         for number in reversed(range(len(program.nodes))):  # each time the model runs again up to the node
             tensor = program.nodes[number].output
             assert device.client.tensor(number, tensor.nbytes) == tensor.pack(want[tensor.name][0]), tensor.name
+
+
+def test_reports_put_riders_where_they_are_written() -> None:
+    made = plan(everything())
+    program, carried = made.program, {step.index: step.rides_on for step in made.steps if step.rides_on is not None}
+    assert carried
+    layers = rows.layers(program, made.steps)
+    spans = {span.label: span for span in rows.spans(program, made.steps) if span.use == "tensor"}
+    for rider, by in carried.items():
+        assert layers[rider].kernel == made.steps[by].kernel.function != ""
+        assert spans[program.nodes[rider].output.name].first == by
+        summed = program.nodes[by].output.name
+        readers = [by] + [t for t, node in enumerate(program.nodes) if summed in node.inputs and t not in carried]
+        assert spans[summed].last == max(readers)

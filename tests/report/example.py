@@ -31,6 +31,7 @@ class Step:
     scratch: int
     flash: int
     ram: int
+    rides_on: int | None = None
 
 
 STEPS = (Step(Kernel("bnn_threshold", 0), 16, 0, 24, 64), Step(Kernel("bnn_bconv2d_fc", 32), 64, 80, 152, 112))

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
@@ -24,6 +25,7 @@ def command(
     from xnorc.boards import load as load_board
     from xnorc.plan import plan
     from xnorc.program import digest, load
+    from xnorc.report.rows import layers
 
     program = load(program_dir)
     if dump and as_json:
@@ -33,19 +35,9 @@ def command(
         console.print(program.dump(), end="", markup=False, soft_wrap=True)
         return
     planned = plan(program, load_board(board) if board else None)
-    layers: list[dict[str, Any]] = [
-        {
-            "name": step.node.name,
-            "op": step.node.op,
-            "kernel": step.kernel.function,
-            "shape": list(step.node.output.shape),
-            "kind": step.node.output.kind.value,
-            "macs": step.macs,
-            "flash": step.flash,
-            "ram": step.ram,
-        }
-        for step in planned.steps
-    ]
+    rows = [asdict(row) for row in layers(program, planned.steps)]
+    for row in rows:
+        del row["count"]  # nothing was run
     if as_json:
         emit(
             {
@@ -57,12 +49,12 @@ def command(
                 "macs": planned.macs,
                 "flash": planned.flash,
                 "arena": planned.arena,
-                "layers": layers,
+                "layers": rows,
                 "notes": list(program.notes),
             }
         )
     else:
-        _table(program.name, layers, planned.flash, planned.arena)
+        _table(program.name, rows, planned.flash, planned.arena)
         for note in program.notes:
             console.print(f"note: {note}", markup=False)
     planned.check()

@@ -21,14 +21,6 @@ from xnorc.lower.streams import stream
 from xnorc.program import Kind, Window
 from xnorc.program.nodes.sumpool2d import SumPool2d
 
-AVERAGES = {
-    aten.avg_pool2d.default,
-    aten.adaptive_avg_pool2d.default,
-    aten.mean.dim,
-    aten.mean.default,
-    aten.sum.dim_IntList,
-}
-
 
 @dataclass(frozen=True, eq=False)
 class Pooling:

@@ -25,6 +25,7 @@ from xnorc.lower.geometry import geometry
 from xnorc.lower.integer_dots import integer_dot
 from xnorc.lower.operand import Operand, as_integers, operand
 from xnorc.lower.quantise import int8_weights
+from xnorc.lower.real_weights import is_hidden
 from xnorc.lower.rerun import rerun
 from xnorc.lower.scales import LIMIT8
 from xnorc.lower.source import Source
@@ -45,7 +46,7 @@ def lower_dot(lowering: Lowering, node: fx.Node) -> Source:
     if not np.isfinite(w).all():
         raise lowering.refuse(node, f"{int((~np.isfinite(w)).sum())} weights are not finite", "check the checkpoint")
     kind = _binary_kind(lowering, node, x, w)
-    if _is_hidden(lowering, node):
+    if is_hidden(lowering, node):
         _refuse_half_binary(lowering, node, x, w, kind)
     if kind is None:
         x = _integers(lowering, x, w)
@@ -56,20 +57,6 @@ def lower_dot(lowering: Lowering, node: fx.Node) -> Source:
     if kind.binary:
         return binary_dot(lowering, node, x, w, where, offset)
     return two_valued_dot(lowering, node, x, w, kind, where, offset)
-
-
-def _is_hidden(lowering: Lowering, node: fx.Node) -> bool:
-    """True where a binarizer follows: what is no head."""
-    seen: set[fx.Node] = set()
-    ahead = list(node.users)
-    while ahead:
-        user = ahead.pop()
-        if user in lowering.points:
-            return True
-        if user not in seen:
-            seen.add(user)
-            ahead.extend(user.users)
-    return False
 
 
 def _refuse_half_binary(lowering: Lowering, node: fx.Node, x: Operand, w: np.ndarray, kind: Weights | None) -> None:

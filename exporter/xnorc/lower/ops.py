@@ -19,6 +19,13 @@ DOTS = {aten.conv2d.default, aten.conv2d.padding, aten.linear.default, aten.bmm.
 BATCH_NORM = {aten.batch_norm.default, aten._native_batch_norm_legit_no_training.default}
 CASTS = {aten._to_copy.default, aten.type_as.default, aten.to.dtype}
 MAX_POOL = {aten.max_pool2d.default, aten.max_pool2d_with_indices.default}
+AVERAGES = {
+    aten.avg_pool2d.default,
+    aten.adaptive_avg_pool2d.default,
+    aten.mean.dim,
+    aten.mean.default,
+    aten.sum.dim_IntList,
+}
 PADS = {aten.pad.default, aten.constant_pad_nd.default}
 SOFTMAX = {
     aten.softmax.int,

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 from torch import fx
 
-from xnorc.lower.ops import argument, aten, is_call, shape_of
+from xnorc.lower.ops import AVERAGES, DOTS, argument, aten, is_call, shape_of
 from xnorc.lower.origins import origin_of_arguments
 from xnorc.lower.state import Lowering
 from xnorc.program import Kind
@@ -20,12 +20,39 @@ def takes_16_bits(lowering: Lowering, node: fx.Node) -> bool:
     """True where a dot's weights are to have 16 bits.
 
     What the user asked for; else 16 for small maps, but 8 for stencils (depthwise convolutions and the like) that
-    only bits are made of: 16 would double their work, and few weights with a scale of their own round well.
+    only bits are made of, whose work 16 would double while few weights with a scale of their own round well; and 8
+    for networks that compute thresholds, whose weights can come to a quarter of the model's.
     """
     bits = lowering.options.weight_bits
     if bits is not None:
         return bits == 16
-    return int(np.prod(shape_of(node))) <= SMALL_MAP and not (_is_stencil(node) and _only_bits(lowering, node))
+    if int(np.prod(shape_of(node))) > SMALL_MAP or _computes_thresholds(lowering, node):
+        return False
+    return not (_is_stencil(node) and _only_bits(lowering, node))
+
+
+def is_hidden(lowering: Lowering, node: fx.Node) -> bool:
+    """True where a binarizer follows: what is no head."""
+    seen: set[fx.Node] = set()
+    ahead = list(node.users)
+    while ahead:
+        user = ahead.pop()
+        if user in lowering.points:
+            return True
+        if user not in seen:
+            seen.add(user)
+            ahead.extend(user.users)
+    return False
+
+
+def _computes_thresholds(lowering: Lowering, node: fx.Node) -> bool:
+    """True for a layer between channel averages and bits: the network of a dynamic threshold."""
+    before = node.args[0]
+    assert isinstance(before, fx.Node)
+    origins = lowering.known.get(before, ())
+    if int(np.prod(shape_of(node)[2:])) != 1 or len(origins) != 1 or not is_hidden(lowering, node):
+        return False
+    return is_call(origins[0], AVERAGES) or (is_call(origins[0], DOTS) and _computes_thresholds(lowering, origins[0]))
 
 
 def _is_stencil(node: fx.Node) -> bool:

@@ -7,12 +7,12 @@ import numpy as np
 from torch import fx
 
 from xnorc.capture import Finite
-from xnorc.lower.averages import AVERAGES, lower_average
+from xnorc.lower.averages import lower_average
 from xnorc.lower.dots import lower_dot
 from xnorc.lower.inputs import lower_input
 from xnorc.lower.joins import lower_join
 from xnorc.lower.operand import rows_to_bits
-from xnorc.lower.ops import DOTS, MAX_POOL, is_call, shape_of
+from xnorc.lower.ops import AVERAGES, DOTS, MAX_POOL, is_call, shape_of
 from xnorc.lower.pools import lower_max_pool
 from xnorc.lower.products import is_product, lower_product
 from xnorc.lower.scales import is_join

@@ -6,11 +6,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from xnorc.program import Program
+from xnorc.program import Node, Program
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Layer:
 
     Attributes:
         name: the module's path in the user's model.
-        kernel: the C function that runs it; empty where unknown.
+        kernel: the C function that runs it, which is the producer's where sums ride on it; empty where unknown.
         shape: (h, w, ch) of its output.
         kind: of its output's elements.
         macs: multiply-accumulates of one inference.
@@ -109,6 +109,9 @@ class Step(Protocol):
     @property
     def ram(self) -> int: ...
 
+    @property
+    def rides_on(self) -> int | None: ...
+
 
 def layers(program: Program, steps: Sequence[Step], counts: Sequence[float] | None = None) -> tuple[Layer, ...]:
     """A row per node; `counts` are instructions or cycles of one inference, per node."""
@@ -117,7 +120,7 @@ def layers(program: Program, steps: Sequence[Step], counts: Sequence[float] | No
         Layer(
             name=node.name,
             op=node.op,
-            kernel=step.kernel.function,
+            kernel=(step if step.rides_on is None else steps[step.rides_on]).kernel.function,
             shape=node.output.shape,
             kind=node.output.kind.value,
             macs=node.macs(*(tensors[name] for name in node.inputs)),
@@ -138,15 +141,21 @@ def labels(rows: Sequence[Layer]) -> tuple[str, ...]:
 def spans(program: Program, steps: Sequence[Step], input_at: int = 0) -> tuple[Span, ...]:
     """Where everything lies, and when: the input to the end, each node's output until it is last read, scratch."""
     end = len(program.nodes) - 1
-    last = {name: index for index, node in enumerate(program.nodes) for name in node.inputs}
+    reads = [(i if step.rides_on is None else step.rides_on, node) for i, (node, step) in _numbered(program, steps)]
+    last = {name: index for index, node in sorted(reads, key=lambda read: read[0]) for name in node.inputs}
     last[program.output] = end
     found = [Span(program.input.name, "input", input_at, program.input.nbytes, 0, end)]
-    for index, (node, step) in enumerate(zip(program.nodes, steps, strict=True)):
+    for index, (node, step) in _numbered(program, steps):
         tensor = node.output
-        found.append(Span(tensor.name, "tensor", step.output, tensor.nbytes, index, last.get(tensor.name, index)))
+        first = index if step.rides_on is None else step.rides_on
+        found.append(Span(tensor.name, "tensor", step.output, tensor.nbytes, first, last.get(tensor.name, index)))
         if step.kernel.scratch:
             found.append(Span(f"scratch of {node.name}", "scratch", step.scratch, step.kernel.scratch, index, index))
     return tuple(found)
+
+
+def _numbered(program: Program, steps: Sequence[Step]) -> Iterable[tuple[int, tuple[Node, Step]]]:
+    return enumerate(zip(program.nodes, steps, strict=True))
 
 
 def flash_memory(rows: Sequence[Layer], used: int, total: int) -> Memory:

@@ -34,9 +34,7 @@ class Compare(Node):
         expect(t.shape == (1, 1, v.shape[2]), self, f"thresholds of shape {t.shape} for {v.shape[2]} channels")
         expect(t.kind in (Kind.I16, Kind.I32), self, f"thresholds are {t.kind.value}", "i16 or i32")
         expect(self.flip.shape == (v.shape[2],) and self.flip.dtype == np.bool_, self, "flip must be bool (ch,)")
-        expect(
-            self.output.kind is Kind.BIT and self.output.shape == v.shape, self, "output must be bits of v's shape"
-        )
+        expect(self.output.kind is Kind.BIT and self.output.shape == v.shape, self, "output must be bits of v's shape")
 
     def bounds(self, *bounds: Bounds) -> Bounds:
         return 0, 1
