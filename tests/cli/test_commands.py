@@ -190,6 +190,8 @@ def test_run_on_the_host_needs_no_board_and_no_data(need: Callable[..., None], c
         (("export", "torch.nn:Identity", "--out", "out", "--shape", "1,x,8"), ("--shape",)),
         (("train", "no-such-recipe"), ("no-such-recipe",)),
         (("train", "digits", "--set", "binarizer"), ("--set",)),
+        (("train", "digits", "--accelerator", "tpu"), ("--accelerator", "'tpu'", "one of auto, cpu")),
+        (("train", "digits", "--precision", "8"), ("--precision", "'8'", "one of 32-true")),
     ],
     ids=lambda value: "-".join(map(str, value[:2])) if isinstance(value, tuple) else str(value),
 )

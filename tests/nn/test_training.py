@@ -22,7 +22,7 @@ from xnorc.nn.batches import EpochOrder, as_floats, augment
 from xnorc.nn.learner import Learner, learning_rate
 from xnorc.nn.progress import Epoch
 from xnorc.nn.recipe import Recipe, Stage, load_recipe, parse_recipe, recipe_names, to_toml
-from xnorc.nn.train import train
+from xnorc.nn.train import Machine, train
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +52,35 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(few: DataS
         train(small(), few, tmp_path / name, seed=seed, progress=False)
     assert same(tmp_path / "a", tmp_path / "b")
     assert not same(tmp_path / "a", tmp_path / "c")
+
+
+def test_what_was_trained_in_half_precision_is_measured_in_full(few: DataSet, tmp_path: Path) -> None:
+    half = train(small(), few, tmp_path / "half", progress=False, machine=Machine("cpu", precision="bf16-mixed"))
+    train(small(), few, tmp_path / "full", progress=False, machine=Machine("cpu"))
+    assert not same(tmp_path / "half", tmp_path / "full")
+    with torch.no_grad():
+        images = torch.from_numpy(few.test.x.transpose(0, 3, 1, 2).copy())
+        labels = half.network(as_floats(images, None, None)).argmax(1).numpy()
+    assert half.accuracy == pytest.approx((labels == few.test.y).mean(), abs=1e-9)
+    assert checkpoint.read_run(tmp_path / "half")["precision"] == "bf16-mixed"
+
+
+def test_the_compiled_step_trains_the_network_itself(
+    few: DataSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled: list[torch.nn.Module] = []
+
+    def spy(network: torch.nn.Module) -> torch.nn.Module:
+        compiled.append(network)
+        return network
+
+    monkeypatch.setattr(torch, "compile", spy)
+    plain = train(small(), few, tmp_path / "plain", progress=False, machine=Machine("cpu"))
+    assert not compiled
+    fused = train(small(), few, tmp_path / "fused", progress=False, machine=Machine("cpu", compiled=True))
+    assert compiled == [fused.network]
+    assert plain.accuracy == fused.accuracy
+    assert same(tmp_path / "plain", tmp_path / "fused")
 
 
 def test_an_interrupted_training_resumes_to_the_same_weights(few: DataSet, tmp_path: Path) -> None:

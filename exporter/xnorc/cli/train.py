@@ -40,6 +40,9 @@ def command(
     precision: Annotated[
         str, typer.Option(help="32-true, or bf16-mixed: faster where the processor has it.")
     ] = "32-true",
+    accelerator: Annotated[str, typer.Option(help="cpu, gpu or mps; auto takes what the machine has.")] = "auto",
+    devices: Annotated[int, typer.Option(min=1, help="Above 1, training is distributed (DDP).")] = 1,
+    nodes: Annotated[int, typer.Option(min=1, help="Machines that take part, each started with this command.")] = 1,
     compiled: Annotated[bool, typer.Option("--compile", help="Fuse the training step (torch.compile).")] = False,
     as_json: bool = JSON,
 ) -> None:
@@ -53,10 +56,11 @@ def command(
 
     need("train", "xnorc train")
     from xnorc.nn.recipe import load_recipe
-    from xnorc.nn.train import PRECISIONS, Machine, train
+    from xnorc.nn.train import ACCELERATORS, PRECISIONS, Machine, train
 
-    if precision not in PRECISIONS:
-        raise DataError("--precision", f"there is none called {precision!r}", f"one of {', '.join(PRECISIONS)}")
+    for option, given, known in (("--precision", precision, PRECISIONS), ("--accelerator", accelerator, ACCELERATORS)):
+        if given not in known:
+            raise DataError(option, f"there is none called {given!r}", f"one of {', '.join(known)}")
 
     wanted = load_recipe(recipe)
     result = train(
@@ -66,7 +70,7 @@ def command(
         seed=seed,
         resume=resume,
         progress=not as_json,
-        machine=Machine(precision=precision, compiled=compiled),
+        machine=Machine(accelerator, devices, nodes, precision, compiled),
         **_settings(network or []),
     )
     if as_json:

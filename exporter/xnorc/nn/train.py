@@ -27,6 +27,7 @@ from xnorc.nn.learner import Learner
 from xnorc.nn.progress import Bar, Epoch, Recorder
 from xnorc.nn.recipe import Recipe, Stage, load_recipe, to_toml
 
+ACCELERATORS = ("auto", "cpu", "gpu", "mps")
 PRECISIONS = ("32-true", "bf16-mixed")
 Report = Callable[[Epoch], None]
 
