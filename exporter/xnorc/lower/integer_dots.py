@@ -11,7 +11,8 @@ from xnorc.lower.noise import measured_noise
 from xnorc.lower.operand import Operand
 from xnorc.lower.ops import shape_of
 from xnorc.lower.quantise import BASE, int8_weights, int16_weights
-from xnorc.lower.real_weights import channel_slopes, fits, folded, takes_16_bits
+from xnorc.lower.real_weights import channel_slopes, computes_thresholds, fits, folded, takes_16_bits
+from xnorc.lower.rounding import rounded_for
 from xnorc.lower.source import Source, canonical, program_shape
 from xnorc.lower.state import Lowering
 from xnorc.program import Kind, Tensor
@@ -37,6 +38,10 @@ def integer_dot(
     if wide:
         output, step, least, most, worst = _two_planes(lowering, node, real, planes, w.shape, where, ends)
     else:
+        if not exact.all() and computes_thresholds(lowering, node):
+            met = (lowering.scales.vectors(x.node) - x.offset) / np.where(x.slope == 0, 1.0, x.slope)
+            q, short = rounded_for(real, step, met)
+            offset = offset + short
         output = _emit(lowering, node, q.reshape(w.shape), where, f"{lowering.layer(node)}_sum")
         least, most = _reach(q, *ends)
         worst = np.abs(real - q * step[:, None]).max(1)

@@ -26,7 +26,7 @@ def takes_16_bits(lowering: Lowering, node: fx.Node) -> bool:
     bits = lowering.options.weight_bits
     if bits is not None:
         return bits == 16
-    if int(np.prod(shape_of(node))) > SMALL_MAP or _computes_thresholds(lowering, node):
+    if int(np.prod(shape_of(node))) > SMALL_MAP or computes_thresholds(lowering, node):
         return False
     return not (_is_stencil(node) and _only_bits(lowering, node))
 
@@ -45,14 +45,14 @@ def is_hidden(lowering: Lowering, node: fx.Node) -> bool:
     return False
 
 
-def _computes_thresholds(lowering: Lowering, node: fx.Node) -> bool:
+def computes_thresholds(lowering: Lowering, node: fx.Node) -> bool:
     """True for a layer between channel averages and bits: the network of a dynamic threshold."""
     before = node.args[0]
     assert isinstance(before, fx.Node)
     origins = lowering.known.get(before, ())
     if int(np.prod(shape_of(node)[2:])) != 1 or len(origins) != 1 or not is_hidden(lowering, node):
         return False
-    return is_call(origins[0], AVERAGES) or (is_call(origins[0], DOTS) and _computes_thresholds(lowering, origins[0]))
+    return is_call(origins[0], AVERAGES) or (is_call(origins[0], DOTS) and computes_thresholds(lowering, origins[0]))
 
 
 def _is_stencil(node: fx.Node) -> bool:
