@@ -184,6 +184,7 @@ def test_run_on_the_host_needs_no_board_and_no_data(need: Callable[..., None], c
         (("run", "PROGRAM", "--port", "/dev/no-such-port"), ("no-such-port",)),
         (("report", "PROGRAM"), ("--data",)),
         (("report", "PROGRAM", "--data", "missing.npz"), ("missing.npz",)),
+        (("report", "PROGRAM", "--data", "cifar10:missing.npz"), ("missing.npz",)),
         (("export", "missing.pt2", "--out", "out"), ("missing.pt2",)),
         (("export", "nomodule:build", "--out", "out", "--shape", "1,8,8"), ("nomodule",)),
         (("export", "torch.nn:Identity", "--out", "out"), ("--shape",)),

@@ -13,7 +13,7 @@ from xnorc.errors import BoardError, DataError, ToolError
 if TYPE_CHECKING:
     import numpy as np
 
-    from xnorc.data import Samples
+    from xnorc.data import DataSet, Samples
     from xnorc.measure import Target
     from xnorc.program import Program
 
@@ -44,7 +44,12 @@ Port = Annotated[
 BaudRate = Annotated[int | None, typer.Option("--baud", help="Instead of the board's.", show_default=False)]
 Data = Annotated[
     str | None,
-    typer.Option("--data", "-d", help="An .npz with x (uint8, N,H,W,C) and y; or `digits`.", show_default=False),
+    typer.Option(
+        "--data",
+        "-d",
+        help="An .npz with x (uint8, N,H,W,C) and y; or a data set: digits, mnist:FILE, cifar10:FILE.",
+        show_default=False,
+    ),
 ]
 Limit = Annotated[int | None, typer.Option("--limit", "-n", min=1, help="Use only the first N samples.")]
 Mean = Annotated[
@@ -128,19 +133,29 @@ def target_of(emulator: str | None, port: str | None, board: str) -> Target:
 
 
 def held_out(name: str) -> Samples:
-    """The samples that --data names: the held-out split of `digits`, or all of an .npz file."""
-    from xnorc.data import digits, load_samples
+    """The samples that --data names: the held-out split of a data set, or all of an .npz file."""
+    from xnorc.data import load_samples
 
-    return digits().test if name == "digits" else load_samples(Path(name))
+    known = _data_set(name)
+    return load_samples(Path(name)) if known is None else known.test
 
 
 def calibration(name: str | None) -> Samples | None:
-    """The samples that `export --data` names: the training split of `digits`, or all of an .npz file."""
-    from xnorc.data import digits, load_samples
+    """The samples that `export --data` names: the training split of a data set, or all of an .npz file."""
+    from xnorc.data import load_samples
 
     if name is None:
         return None
-    return digits().train if name == "digits" else load_samples(Path(name))
+    known = _data_set(name)
+    return load_samples(Path(name)) if known is None else known.train
+
+
+def _data_set(name: str) -> DataSet | None:
+    """`digits`, or `cifar10:FILE` with the data set's local file; None for other names."""
+    from xnorc.data import NAMED, load
+
+    known, colon, file = name.partition(":")
+    return load(known, Path(file) if colon else None) if known in NAMED else None
 
 
 def samples_for(program: Program, name: str | None, limit: int | None) -> tuple[np.ndarray, np.ndarray | None]:

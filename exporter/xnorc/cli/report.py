@@ -38,7 +38,7 @@ def command(
     from xnorc.program import load
 
     if data is None:
-        raise DataError("--data", "is missing", "an .npz with x and y, or `digits`")
+        raise DataError("--data", "is missing", "an .npz with x and y, or digits, mnist:FILE, cifar10:FILE")
     program, samples = load(program_dir), held_out(data)
     samples = samples.take(slice(limit))
     target = replace(target_of(emulator, port, board), baud=baud)
