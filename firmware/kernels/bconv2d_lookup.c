@@ -33,6 +33,13 @@
 #define TIGHT
 #endif
 
+// Words that are to stay in registers need constant indices.  ARMv6-M has too few registers for eight of them.
+#if defined(__GNUC__) && !defined(__clang__) && !(defined(__ARM_ARCH) && __ARM_ARCH < 7)
+#define UNROLL _Pragma("GCC unroll 8")
+#else
+#define UNROLL
+#endif
+
 // Counters while taps are being added: planes, and one word of weight 2^level that waits for a second at each level.
 typedef struct {
     uint32_t plane[LEVELS];
@@ -193,18 +200,37 @@ TIGHT static void count_tap(counter_t *count, const uint32_t *table, const uint3
     push(count, 0, look(table, s));
 }
 
-// The 32 dots of the counters: base - 2 * count.  A nibble of a plane is spread over four bytes by one product (its
-// bits land 7 apart, without carries), and eight planes make four bytes of four counts.
+// Swap the bits of `mask` in *b with those `shift` places higher in *a.
+static inline void swap_bits(uint32_t *a, uint32_t *b, uint32_t shift, uint32_t mask) {
+    const uint32_t t = ((*a >> shift) ^ *b) & mask;
+    *b ^= t;
+    *a ^= t << shift;
+}
+
+// Eight planes, of which those from `planes` on are 0 -> eight words: byte k of word j is the number of lane 8 k + j,
+// plane 0 its lowest bit.  Four 8x8 bit matrices are transposed at once, by exchanging halves of 1, 2 and 4.
+static inline void transpose(const uint32_t *plane, uint32_t planes, uint32_t *word) {
+    UNROLL for (uint32_t i = 0; i < 8; i++) word[i] = i < planes ? plane[i] : 0;
+    UNROLL for (uint32_t i = 0; i < 8; i += 2) swap_bits(&word[i], &word[i + 1], 1, 0x55555555u);
+    UNROLL for (uint32_t i = 0; i < 8; i += 4) {
+        swap_bits(&word[i], &word[i + 2], 2, 0x33333333u);
+        swap_bits(&word[i + 1], &word[i + 3], 2, 0x33333333u);
+    }
+    UNROLL for (uint32_t i = 0; i < 4; i++) swap_bits(&word[i], &word[i + 4], 4, 0x0F0F0F0Fu);
+}
+
+// The 32 dots of the counters: base - 2 * count.
 static void unslice(const uint32_t *plane, uint32_t planes, int32_t base, int32_t *dots) {
-    for (uint32_t shift = 0; shift < 32; shift += 4, dots += 4) {
-        uint32_t counts[4] = {0, 0, 0, 0};
-        for (uint32_t top = planes; top > 0;) {
-            const uint32_t bottom = (top - 1u) & ~7u;
-            uint32_t bytes = 0; // planes bottom..top - 1
-            while (top > bottom) bytes = 2u * bytes + ((plane[--top] >> shift & 15u) * 0x00204081u & 0x01010101u);
-            for (uint32_t i = 0; i < 4; i++) counts[i] = counts[i] << 8 | (bytes >> 8u * i & 255u);
+    uint32_t word[8];
+    transpose(plane, planes, word);
+    UNROLL for (uint32_t j = 0; j < 8; j++) {
+        UNROLL for (uint32_t k = 0; k < 4; k++) dots[8u * k + j] = base - 2 * (int32_t)(word[j] >> 8u * k & 255u);
+    }
+    for (uint32_t low = 8; low < planes; low += 8) {
+        transpose(plane + low, planes - low, word);
+        UNROLL for (uint32_t j = 0; j < 8; j++) {
+            UNROLL for (uint32_t k = 0; k < 4; k++) dots[8u * k + j] -= (int32_t)((word[j] >> 8u * k & 255u) << (low + 1u));
         }
-        for (uint32_t i = 0; i < 4; i++) dots[i] = base - 2 * (int32_t)counts[i];
     }
 }
 
