@@ -14,6 +14,7 @@ from xnorc.capture import run
 from xnorc.errors import LowerError
 from xnorc.lower import Lowered
 from xnorc.lower.pixels import images_to_float
+from xnorc.lower.verify import compare
 from xnorc.nn.binarizers import make_binarizer
 from xnorc.program.nodes.compare import Compare
 from xnorc.program.nodes.sumpool2d import SumPool2d
@@ -62,6 +63,17 @@ class Offset(Gate):
         return pm1(F.hardtanh(x - super().forward(x)) - 0.2)
 
 
+class Roots(nn.Module):
+    """A function that has no value left of 0, and a grouped convolution on the way to it."""
+
+    def __init__(self, ch: int):
+        super().__init__()
+        self.mix = nn.Conv2d(ch, ch, 1, groups=4)
+
+    def forward(self, x):
+        return pm1(x - torch.sqrt(F.relu(self.mix(x.mean((2, 3), keepdim=True))) + 0.25))
+
+
 STYLES = {
     "asd": lambda: make_binarizer("asd", CH, reduction=4),
     "dysign": lambda: make_binarizer("dysign", CH),
@@ -71,6 +83,7 @@ STYLES = {
     "x >= t": lambda: CompareMaps(CH),
     "x < t, 0 and 1": lambda: ZeroOne(CH),
     "clip(x - t) >= 0.2": lambda: Offset(CH),
+    "x - sqrt(t)": lambda: Roots(CH),
 }
 
 
@@ -153,6 +166,91 @@ def test_bits_differ_only_next_to_the_threshold(style: str, ahead: str) -> None:
     assert ("stream" in read or "sum" in read) == (ahead in ("clip", "shortcut")), "sums need no stream"
 
 
+class Above(nn.Module):
+    """`>` or `>=` against the channel's own mean, behind a ReLU: both are 0 where it has killed a channel."""
+
+    def __init__(self, strict: bool, compares: bool):
+        super().__init__()
+        self.strict, self.compares = strict, compares
+
+    def forward(self, x):
+        x = F.relu(x)
+        mean = x.mean((2, 3), keepdim=True)
+        if self.compares:
+            bit = x > mean if self.strict else x >= mean
+        else:
+            bit = x - mean > 0 if self.strict else x - mean >= 0
+        return bit.float() * 2 - 1
+
+
+@pytest.mark.parametrize("compares", [True, False])
+@pytest.mark.parametrize("strict", [True, False])
+def test_ties_of_dead_channels_fall_as_in_pytorch(strict: bool, compares: bool) -> None:
+    torch.manual_seed(5)
+    net = lively(Net(Above(strict, compares), "nothing"))
+    with torch.no_grad():
+        net.norm.weight[4], net.norm.bias[4] = 0.0, -1.0
+    ours, theirs, far = margins(lowered(net, SHAPE, calibration=images(SHAPE, 64, seed=3)), images(SHAPE, 24, seed=9))
+    dead = (far.reshape(-1, CH, 64) == 0).all(axis=2)
+    assert dead[:, 4].all()
+    assert dead[:, :4].any(), "and some in some images"
+    tied = np.repeat(dead, 64, axis=1)
+    assert (theirs[tied] != strict).all()
+    assert (ours[tied] == theirs[tied]).all()
+    assert (ours != theirs).mean() < 2e-3
+
+
+def test_a_dead_channel_costs_the_others_nothing() -> None:
+    torch.manual_seed(5)
+    net = lively(Net(Above(strict=False, compares=True), "nothing"))
+    with torch.no_grad():
+        net.norm.weight[4] = 0.0
+    ours, theirs, far = margins(lowered(net, SHAPE, calibration=images(SHAPE, 64, seed=3)), images(SHAPE, 24, seed=9))
+    live = np.delete(np.arange(CH), 4)
+    wrong = (ours != theirs).reshape(-1, CH, 64)[:, live]
+    assert np.abs(far.reshape(-1, CH, 64)[:, live])[wrong].max(initial=0.0) < 2e-3
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.03, 0.003])
+def test_constants_are_right_on_maps_of_any_scale(scale: float) -> None:
+    class Still(nn.Module):
+        def forward(self, x):
+            return pm1(x - 1e-4 * x.mean((2, 3), keepdim=True))
+
+    torch.manual_seed(5)
+    net = lively(Net(Still(), "nothing"))
+    with torch.no_grad():
+        net.norm.weight *= scale
+        net.norm.bias *= scale
+    made = lowered(net, SHAPE, calibration=images(SHAPE, 64, seed=3), static_collapsed=True)
+    assert not any(isinstance(n, Compare) for n in made.program.nodes)
+    rows = [row for row in compare(made, images(SHAPE, 24, seed=9)).rows if row.kind == "bit"]
+    assert sum(row.forced for row in rows) <= 2e-4 * sum(row.elements for row in rows)
+
+
+class OnVectors(nn.Module):
+    """A residual sum of vectors: nothing dynamic about it."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem, self.norm = nn.Linear(32, 24), nn.BatchNorm1d(24)
+        self.inner, self.inner_norm = nn.Linear(24, 24, bias=False), nn.BatchNorm1d(24)
+        self.outer, self.outer_norm, self.head = nn.Linear(24, 24, bias=False), nn.BatchNorm1d(24), nn.Linear(24, 4)
+
+    def forward(self, x):
+        y = self.norm(self.stem(x))
+        z = y + self.inner_norm(F.linear(pm1(y), pm1(self.inner.weight)))
+        return self.head(pm1(self.outer_norm(F.linear(pm1(z), pm1(self.outer.weight)))))
+
+
+def test_residual_sums_of_vectors_are_joins() -> None:
+    torch.manual_seed(5)
+    net = lively(OnVectors())
+    made = lowered(net, (1, 32), calibration=images((1, 32), 64, seed=3))
+    assert not any(isinstance(n, Compare) for n in made.program.nodes)
+    assert compare(made, images((1, 32), 40, seed=4)).same_labels >= 39
+
+
 def test_thresholds_belong_to_their_image() -> None:
     low = made("dysign", "shortcut")
     x = images(SHAPE, 6, seed=1)
@@ -212,12 +310,25 @@ class Spread(nn.Module):
         return pm1(x - x.std((2, 3), keepdim=True))
 
 
+class Padded(nn.Module):
+    def forward(self, x):
+        return pm1(F.pad(x, (1, 1, 1, 1)) - x.mean((2, 3), keepdim=True))
+
+
+class OfBits(nn.Module):
+    def forward(self, x):
+        bits = pm1(x)
+        return pm1(bits - 0.5 * bits.mean((2, 3), keepdim=True))
+
+
 @pytest.mark.parametrize(
     ("binarizer", "what"),
     [
         (lambda: Shifted(CH), "in another order"),
         (lambda: Tiled(CH), "on top of one that changes over the map"),
         (Spread, "real-valued path|of real values that depend on the image"),
+        (Padded, "constant elements"),
+        (OfBits, "bits are compared"),
     ],
 )
 def test_other_dynamic_thresholds_are_refused_at_their_line(binarizer, what: str) -> None:
@@ -225,6 +336,16 @@ def test_other_dynamic_thresholds_are_refused_at_their_line(binarizer, what: str
     net = lively(Net(binarizer(), "clip"))
     with pytest.raises(LowerError, match=what):
         lowered(net, SHAPE, calibration=images(SHAPE, 16, seed=3))
+
+
+def test_thresholds_that_are_worked_on_as_a_map_are_refused_at_their_line() -> None:
+    class Expanded(nn.Module):
+        def forward(self, x):
+            return pm1(x - x.mean((2, 3), keepdim=True).expand(1, CH, 24, 24) * 0.5)
+
+    torch.manual_seed(5)
+    with pytest.raises(LowerError, match="expand them last"):
+        lowered(lively(Net(Expanded(), "clip")), (1, 2, 24, 24), calibration=images((1, 2, 24, 24), 16, seed=3))
 
 
 def test_calibration_is_needed() -> None:

@@ -8,6 +8,9 @@ whose index is the last sum of a small network over channel sums),
     bit  <=>  k q + b + s (u r + a) >= m   <=>   q >= T = ceil((m - b - s a) / k - (s u / k) r)    for k > 0
                                            <=>   q <  T = floor(the same) + 1                       for k < 0
 
+(ceil and floor + 1 change places where the margin m itself gives no bit).  Ties matter: in a channel that a ReLU has
+killed, map and threshold are both 0.
+
 T is one Affine of r, per channel and image, and the point one Compare.  q are the sums of the convolution ahead
 where only affine steps lie between, so that no stream is written; else q is the stream.  The channel sums are
 SumPool2d nodes over the same integers.  Formulas: the papers' integer form in SD-BNN (arXiv 2103.02394) and DyBCNN
@@ -29,7 +32,7 @@ from xnorc.lower.chain import Chain
 from xnorc.lower.margins import margin
 from xnorc.lower.ops import is_moving, shape_of, short_name
 from xnorc.lower.positions import broadcast_from
-from xnorc.lower.scales import is_join
+from xnorc.lower.scales import VECTOR, is_join
 from xnorc.lower.state import Bits, Lowering
 from xnorc.lower.streams import carried
 from xnorc.program import Kind, Tensor
@@ -37,7 +40,7 @@ from xnorc.program.nodes.affine import Affine
 from xnorc.program.nodes.compare import Compare
 
 COMPARISONS = {"ge": 1, "gt": 1, "le": -1, "lt": -1}
-BITS = 14  # fraction bits that T's multiplier keeps for the channel of the smallest slope
+BITS = 14  # how much flatter than the steepest channel, in powers of two, a channel may be
 CONSTANT = 2.0**-9  # a threshold that moves by less than this share of the map's magnitude is taken for constant
 LIMIT = 2**30  # beyond every sum: T saturates there
 
@@ -59,6 +62,8 @@ def sides(lowering: Lowering, node: fx.Node, stops: tuple[fx.Node, ...]) -> Side
         end, signs = node, (COMPARISONS[short_name(node)], -COMPARISONS[short_name(node)])
     elif len(stops) == 1 and is_join(stops[0], lowering.known) and stops[0].kwargs.get("alpha", 1) == 1:
         end, signs = stops[0], (1, -1 if short_name(stops[0]) == "sub" else 1)
+        if int(np.prod(shape_of(end)[2:])) == 1:
+            return None  # a residual sum of vectors looks the same, and streams serve both
     else:
         return None
     if len(end.args) < 2 or not all(isinstance(a, fx.Node) and a in lowering.known for a in end.args[:2]):
@@ -130,6 +135,10 @@ def lower_dynamic(lowering: Lowering, node: fx.Node, found: Sides, bit_of_row: t
     """
     flips = margin(lowering, node, found.end, bit_of_row)
     source, slope, offset, at = affine_ahead(lowering, found.p)
+    if source.tensor.kind is Kind.BIT:
+        raise lowering.refuse(node, "bits are compared with a threshold computed from the image", "real values")
+    if (at < 0).any():
+        raise lowering.refuse(node, "a binarized map with constant elements", "pad after the binarizer, not before it")
     h, w, ch = source.tensor.shape
     spread = broadcast_from(shape_of(found.p), shape_of(found.end))
     channels = at[spread] % ch
@@ -137,6 +146,8 @@ def lower_dynamic(lowering: Lowering, node: fx.Node, found: Sides, bit_of_row: t
     reach = float(max(np.abs(source.low).max(), np.abs(source.high).max()))
     layer = lowering.layer(node)
     vector = _before_moves(found.t)
+    if int(np.prod(shape_of(vector))) > VECTOR:
+        raise lowering.refuse(vector, "thresholds are expanded to a map and worked on there", "expand them last")
     images = lowering.scales.vectors(vector)  # (images, elements)
     of_channel = np.zeros(ch, np.int64)
     of_channel[channels] = _entry(lowering, found.t, vector, found.end)
@@ -147,19 +158,20 @@ def lower_dynamic(lowering: Lowering, node: fx.Node, found: Sides, bit_of_row: t
     flip = (k * found.p_sign < 0) != (not flips.rises)
     if static:
         level = images.mean(axis=0)[of_channel] * found.t_sign
-        k = _steep(k * found.p_sign, 1.0, reach)
+        k = k * found.p_sign
+        k = np.where(k == 0, 1e-30, k)
         real = (flips.at - found.p_sign * b - level) / k
-        thr = np.clip(np.where(k > 0, np.ceil(real), np.floor(real) + 1), -LIMIT, LIMIT)
+        thr = np.clip(np.where((k > 0) == flips.included, np.ceil(real), np.floor(real) + 1), -LIMIT, LIMIT)
         whole = np.broadcast_to(thr.astype(np.int64), (h, w, ch))
         bits = emit_threshold(lowering, layer, source.tensor, compressed([whole], flip))
         return Bits(node, bits, at[spread], bit_of_row)
     t = carried(lowering, vector)
     place = _arranged(lowering, node, t.at[of_channel], t.tensor)
     u, a = t.scale[of_channel], t.offset[of_channel]
-    k = _steep(k * found.p_sign, float(np.abs(u).max()), reach)
+    k = _steep(k * found.p_sign, u, reach)
     ratio = -found.t_sign * u / k
     start = (flips.at - found.p_sign * b - found.t_sign * a) / k
-    thresholds = _thresholds(lowering, layer, place, ratio, start, k > 0)
+    thresholds = _thresholds(lowering, layer, place, ratio, start, (k > 0) == flips.included)
     output = lowering.tensor(f"{layer}_bits", source.tensor.shape, Kind.BIT)
     compare = Compare(name=layer, inputs=(source.tensor.name, thresholds.name), output=output, flip=flip)
     return Bits(node, lowering.emit(compare), at[spread], bit_of_row)
@@ -178,9 +190,11 @@ def _per_channel(
     return out
 
 
-def _steep(k: np.ndarray, unit: float, reach: float) -> np.ndarray:
-    """Slopes, none so flat that the whole range of q moves p by less than half a unit of t: those decide nothing."""
-    least = unit / (2 * max(reach, 1.0))
+def _steep(k: np.ndarray, unit: np.ndarray, reach: float) -> np.ndarray:
+    """Slopes, none so flat that the whole range of q moves p by less than half a unit of t (those decide nothing), or
+    by less than 2^-BITS of what it moves the steepest channel's (all channels share one shift)."""
+    least = np.maximum(np.abs(unit) / (2 * max(reach, 1.0)), float(np.abs(k).max()) * 2.0**-BITS)
+    least = np.maximum(least, 1e-30)
     return np.where(np.abs(k) < least, np.where(k < 0, -least, least), k)
 
 

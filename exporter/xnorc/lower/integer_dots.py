@@ -38,10 +38,12 @@ def integer_dot(
     if wide:
         output, step, least, most, worst = _two_planes(lowering, node, real, planes, w.shape, where, ends)
     else:
-        if not exact.all() and computes_thresholds(lowering, node):
+        plain = real.shape[1] == len(x.at)  # every output reads every input: no groups, no larger kernel
+        if not exact.all() and plain and computes_thresholds(lowering, node):
             met = (lowering.scales.vectors(x.node) - x.offset) / np.where(x.slope == 0, 1.0, x.slope)
-            q, short = rounded_for(real, step, met)
-            offset = offset + short
+            closer, short = rounded_for(real, step, met)
+            if fits(closer, kind):
+                q, offset = closer, offset + short
         output = _emit(lowering, node, q.reshape(w.shape), where, f"{lowering.layer(node)}_sum")
         least, most = _reach(q, *ends)
         worst = np.abs(real - q * step[:, None]).max(1)

@@ -10,7 +10,7 @@ import torch
 from torch import fx
 
 from xnorc.lower.chain import Chain
-from xnorc.lower.ops import shape_of
+from xnorc.lower.ops import shape_of, short_name
 from xnorc.lower.reader import Reader
 from xnorc.lower.search import TIE
 from xnorc.lower.state import Lowering
@@ -21,10 +21,14 @@ HALVINGS = 60
 
 @dataclass(frozen=True)
 class Margin:
-    """The bit is 1 from `at` upwards where it `rises`, below `at` where not; at 0 a tie counts as above."""
+    """The bit is 1 above `at` where it `rises`, below `at` where not; `at` itself counts as above where `included`.
+
+    A tie, sign(0) without a rule, counts as above.
+    """
 
     at: float
     rises: bool
+    included: bool = True
 
 
 def margin(lowering: Lowering, node: fx.Node, end: fx.Node, bit_of_row: tuple[int | None, ...]) -> Margin:
@@ -35,7 +39,7 @@ def margin(lowering: Lowering, node: fx.Node, end: fx.Node, bit_of_row: tuple[in
         LowerError: the bit flips not once, or at another place in another channel.
     """
     if end is node:
-        return Margin(0.0, bit_of_row[-1] != 0)
+        return Margin(0.0, bit_of_row[-1] != 0, short_name(node) in ("ge", "le"))
     reader = Reader(lowering, node, bit_of_row)
     whole = Chain(lowering, node, np.arange(int(np.prod(shape_of(node)))), [end])
     _, sites = whole.classes([np.zeros(int(np.prod(shape_of(end))), np.int64)])
@@ -61,7 +65,7 @@ def margin(lowering: Lowering, node: fx.Node, end: fx.Node, bit_of_row: tuple[in
         )
     low, high = m[flips[0]], m[flips[0] + 1]
     if 0.0 in (low, high):
-        return Margin(0.0, bool(bits[-1]))
+        return Margin(0.0, bool(bits[-1]), bool(bits[STEPS] == bits[-1]))
     for _ in range(HALVINGS):
         middle = (low + high) / 2
         low, high = (low, middle) if codes(np.array([middle]))[0] == bits[-1] else (middle, high)

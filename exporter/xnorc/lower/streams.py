@@ -189,7 +189,12 @@ def _table(lowering: Lowering, building: _Building, block: Block, place: np.ndar
     assert block.function is not None
     unit = 2.0 ** np.ceil(np.log2(max(lowering.scales.reach(block.start), 1e-6) * HEADROOM / LIMIT16))
     _flush(lowering, block.node, building, place, unit, Kind.I16, (-LIMIT16, LIMIT16))
-    real = block.function(unit * 256.0 * np.arange(-128, 129))
+    asked = unit * 256.0 * np.arange(-128, 129)
+    real = block.function(asked)
+    finite = np.isfinite(real)
+    if not finite.any():
+        raise lowering.refuse(block.node, "a function without a finite value", "")
+    real = np.interp(asked, asked[finite], real[finite])  # a root below 0: beyond what was calibrated
     fine = 2.0 ** np.ceil(np.log2(max(float(np.abs(real).max()), 1e-6) / LIMIT16))
     name = lowering.layer(block.node)
     output = lowering.tensor(f"{name}_table", building.tensor.shape, Kind.I16, fine)
