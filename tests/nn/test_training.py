@@ -70,7 +70,7 @@ def test_the_compiled_step_trains_the_network_itself(
 ) -> None:
     compiled: list[torch.nn.Module] = []
 
-    def spy(network: torch.nn.Module) -> torch.nn.Module:
+    def spy(network: torch.nn.Module, **_: Any) -> torch.nn.Module:
         compiled.append(network)
         return network
 

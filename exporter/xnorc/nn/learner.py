@@ -48,7 +48,9 @@ class Learner(lightning.LightningModule):
         compiled: bool = False,
     ) -> None:
         super().__init__()
-        self._fast = [torch.compile(network) if compiled else network]  # in a list: the weights have one owner
+        # torch 2.13 forgets that its own change of layout reaches the gradient of a replicating pad (LAB's).
+        fused = torch.compile(network, options={"layout_optimization": False}) if compiled else network
+        self._fast = [fused]  # in a list: the weights have one owner
         self.network, self.stage, self.seed = network, stage, seed
         self._teacher = [teacher.eval().requires_grad_(False)] if teacher is not None else []  # not in the checkpoint
         self.register_buffer("mean", _column(about.mean), persistent=False)
