@@ -19,112 +19,25 @@ SumPool2d nodes over the same integers.  Formulas: the papers' integer form in S
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-import torch
 from torch import fx
 
-from xnorc.errors import LowerError
 from xnorc.lower.averages import affine_ahead
 from xnorc.lower.bits import compressed, emit_threshold
-from xnorc.lower.chain import Chain
 from xnorc.lower.margins import margin
-from xnorc.lower.ops import is_moving, shape_of, short_name
+from xnorc.lower.ops import shape_of
 from xnorc.lower.positions import broadcast_from
-from xnorc.lower.scales import VECTOR, is_join
+from xnorc.lower.scales import VECTOR
+from xnorc.lower.sides import Sides, before_moves, entry
 from xnorc.lower.state import Bits, Lowering
 from xnorc.lower.streams import carried
 from xnorc.program import Kind, Tensor
 from xnorc.program.nodes.affine import Affine
 from xnorc.program.nodes.compare import Compare
 
-COMPARISONS = {"ge": 1, "gt": 1, "le": -1, "lt": -1}
 BITS = 14  # how much flatter than the steepest channel, in powers of two, a channel may be
 CONSTANT = 2.0**-9  # a threshold that moves by less than this share of the map's magnitude is taken for constant
 LIMIT = 2**30  # beyond every sum: T saturates there
-
-
-@dataclass(frozen=True, eq=False)
-class Sides:
-    """p and t of `bit = f(p_sign * p + t_sign * t)`; `end` is what f starts from."""
-
-    p: fx.Node
-    t: fx.Node
-    p_sign: int
-    t_sign: int
-    end: fx.Node
-
-
-def sides(lowering: Lowering, node: fx.Node, stops: tuple[fx.Node, ...]) -> Sides | None:
-    """The two sides of a point that compares a map with one number a channel of its own; None for other points."""
-    if short_name(node) in COMPARISONS and len(node.all_input_nodes) == 2:
-        end, signs = node, (COMPARISONS[short_name(node)], -COMPARISONS[short_name(node)])
-    elif len(stops) == 1 and is_join(stops[0], lowering.known) and stops[0].kwargs.get("alpha", 1) == 1:
-        end, signs = stops[0], (1, -1 if short_name(stops[0]) == "sub" else 1)
-        if int(np.prod(shape_of(end)[2:])) == 1:
-            return None  # a residual sum of vectors looks the same, and streams serve both
-    else:
-        return None
-    if len(end.args) < 2 or not all(isinstance(a, fx.Node) and a in lowering.known for a in end.args[:2]):
-        return None
-    first, second = end.args[:2]
-    assert isinstance(first, fx.Node)
-    assert isinstance(second, fx.Node)
-    if _depends(lowering, second, first) and _one_a_channel(lowering, second, end):
-        return Sides(first, second, signs[0], signs[1], end)
-    if _depends(lowering, first, second) and _one_a_channel(lowering, first, end):
-        return Sides(second, first, signs[1], signs[0], end)
-    return None
-
-
-def _depends(lowering: Lowering, node: fx.Node, on: fx.Node) -> bool:
-    """Whether the one origin of `node` is computed from the origins of `on`, and is not among them."""
-    origins, wanted = lowering.known[node], set(lowering.known[on])
-    if len(origins) != 1 or origins[0] in wanted:
-        return False
-    seen, ahead = set(), list(origins)
-    while ahead:
-        at = ahead.pop()
-        if at in wanted:
-            return True
-        for before in at.all_input_nodes:
-            if before not in seen:
-                seen.add(before)
-                ahead.append(before)
-    return False
-
-
-def _one_a_channel(lowering: Lowering, node: fx.Node, end: fx.Node) -> bool:
-    """Whether all places of a channel of `end` read one element of `node`'s origin."""
-    shape = shape_of(end)
-    if len(shape) not in (2, 4):
-        return False
-    try:
-        entry = _entry(lowering, node, lowering.known[node][0], end)
-    except LowerError:
-        return False
-    per_channel = entry.reshape(shape[1], -1)
-    return bool((entry >= 0).all() and (per_channel == per_channel[:, :1]).all())
-
-
-def _entry(lowering: Lowering, node: fx.Node, stop: fx.Node, end: fx.Node) -> np.ndarray:
-    """For every element of `end` the element of `stop` that `node`, its argument, reads there."""
-    elements = np.arange(int(np.prod(shape_of(node))))
-    chain = Chain(lowering, node, elements, [stop])
-    return chain.entry_at[broadcast_from(shape_of(node), shape_of(end))]
-
-
-def _before_moves(node: fx.Node) -> fx.Node:
-    """The vector that an expanded or reshaped one is made of."""
-    while is_moving(node) and isinstance(before := node.args[0], fx.Node):
-        if (
-            not isinstance(before.meta.get("val"), torch.Tensor)
-            or before.meta["val"].numel() > node.meta["val"].numel()
-        ):
-            break
-        node = before
-    return node
 
 
 def lower_dynamic(lowering: Lowering, node: fx.Node, found: Sides, bit_of_row: tuple[int | None, ...]) -> Bits:
@@ -145,12 +58,12 @@ def lower_dynamic(lowering: Lowering, node: fx.Node, found: Sides, bit_of_row: t
     k, b = (_per_channel(lowering, node, found, values[spread], channels, ch) for values in (slope, offset))
     reach = float(max(np.abs(source.low).max(), np.abs(source.high).max()))
     layer = lowering.layer(node)
-    vector = _before_moves(found.t)
+    vector = before_moves(found.t)
     if int(np.prod(shape_of(vector))) > VECTOR:
         raise lowering.refuse(vector, "thresholds are expanded to a map and worked on there", "expand them last")
     images = lowering.scales.vectors(vector)  # (images, elements)
     of_channel = np.zeros(ch, np.int64)
-    of_channel[channels] = _entry(lowering, found.t, vector, found.end)
+    of_channel[channels] = entry(lowering, found.t, vector, found.end)
     moves = np.ptp(images, axis=0)[of_channel]
     moving = moves > CONSTANT * lowering.scales.reach(found.p)
     static = not moving.any() and lowering.options.static_collapsed
@@ -210,15 +123,15 @@ def _arranged(lowering: Lowering, node: fx.Node, at: np.ndarray, tensor: Tensor)
 
 
 def _thresholds(
-    lowering: Lowering, layer: str, r: Tensor, ratio: np.ndarray, start: np.ndarray, rising: np.ndarray
+    lowering: Lowering, layer: str, r: Tensor, ratio: np.ndarray, start: np.ndarray, ceil: np.ndarray
 ) -> Tensor:
-    """T = ceil(start + ratio r), or floor + 1 where not rising, as one Affine to int32."""
+    """T = ceil(start + ratio r), or floor + 1 where not `ceil`, as one Affine to int32."""
     most = max(float(np.abs(ratio).max()), 1e-12)
     shift = int(np.clip(np.floor(np.log2((2**31 - 1) / most)), 0, 40))
     shift = max(0, min(shift, int(np.floor(61 - np.log2(max(float(np.abs(start).max()), most * 2**15, 1.0) * 2 + 2)))))
     mul = np.rint(ratio * 2.0**shift).astype(np.int64)
     one = 1 << shift
-    add = np.rint(start * 2.0**shift).astype(np.int64) + np.where(rising, one - 1, one)
+    add = np.rint(start * 2.0**shift).astype(np.int64) + np.where(ceil, one - 1, one)
     zero = np.zeros(1, np.uint8)
     return lowering.emit(
         Affine(

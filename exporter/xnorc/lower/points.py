@@ -9,13 +9,14 @@ from torch import fx
 
 from xnorc.capture import Finite
 from xnorc.lower.bits import lower_threshold
-from xnorc.lower.dynamic import lower_dynamic, sides
+from xnorc.lower.dynamic import lower_dynamic
 from xnorc.lower.operand import operand
 from xnorc.lower.ops import MAX_POOL, is_call, is_cat, shape_of
 from xnorc.lower.origins import origin_of_arguments
 from xnorc.lower.pools import emit_bit_pool, lower_pooled, pool_window
 from xnorc.lower.positions import FILL, joined_from
 from xnorc.lower.routing import assembled, routed
+from xnorc.lower.sides import sides
 from xnorc.lower.source import canonical, program_shape
 from xnorc.lower.state import Bits, Lowering
 from xnorc.program import Tensor
