@@ -162,6 +162,29 @@ def test_run_checks_every_tensor_and_report_writes_both_files(need: Callable[...
     assert (copy / "report" / "report.html").stat().st_size > 10_000
 
 
+def test_collapsed_thresholds_are_told_and_made_constants_on_request(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    from xnorc.nn import make_network
+
+    torch.manual_seed(0)
+    network = make_network("digits", 10, in_ch=1, size=8, width=0.25, binarizer="asd").eval()
+    with torch.no_grad():
+        for name, parameter in network.named_parameters():
+            if "hyper.second" in name:
+                parameter.mul_(1e-5)
+    torch.export.save(torch.export.export(network, (torch.rand(1, 1, 8, 8),)), tmp_path / "asd.pt2")
+    words = ("export", tmp_path / "asd.pt2", "--data", "digits", "--json", "--out")
+    told = json.loads(xnorc(*words, tmp_path / "as_is").stdout)
+    static = json.loads(xnorc(*words, tmp_path / "static", "--static-collapsed").stdout)
+    layers = [layer for layer in told["layers"] if layer["kind"] == "dynamic threshold"]
+    assert layers
+    assert all(layer["moving"] == 0 for layer in layers)
+    assert sum("--static-collapsed" in note for note in told["notes"]) == len(layers)
+    assert sum("exported as constants" in note for note in static["notes"]) == len(layers)
+    assert "compare(" in xnorc("inspect", tmp_path / "as_is", "--dump").stdout
+    assert "compare(" not in xnorc("inspect", tmp_path / "static", "--dump").stdout
+
+
 @pytest.mark.host
 def test_run_on_the_host_needs_no_board_and_no_data(need: Callable[..., None], copy: Path) -> None:
     need("gcc")
