@@ -20,6 +20,12 @@ from torch import nn
 from xnorc.boards import load as load_board
 from xnorc.deploy import running
 from xnorc.lower import Lowered
+from xnorc.lower.met import inputs_met
+from xnorc.lower.operand import operand
+from xnorc.lower.ops import DOTS, is_call
+from xnorc.lower.points import lower_point
+from xnorc.lower.sources import lower_source
+from xnorc.lower.state import Lowering
 from xnorc.lower.verify import compare
 from xnorc.nn import make_network
 from xnorc.nn.binarizers.lab import LAB, LABPair
@@ -291,3 +297,32 @@ def test_reference_networks_run_in_c(
     assert sum(r.forced for r in bits) <= 0.005 * sum(r.elements for r in bits)
     with running(made.program, "host", None, tmp_path, sanitize=True) as device:
         stream_samples(device.client, images(shape, 3, 5), None, made.program, Verify.TENSORS)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_taps_rounded_for_calibration_images_cost_fewer_bits_on_others(form: str) -> None:
+    wrong = {"nearest": 0, "met": 0}
+    for pad, seed in itertools.product(("replicate", "zero"), range(3)):
+        net = network(form, pad, seed=seed)
+        for name, options in (("nearest", {}), ("met", {"calibration": images(SHAPE, 64, seed=8)})):
+            made = lowered(net, SHAPE, **options)
+            assert np.abs(stencil(made.program).weights.astype(int)).max() <= 127
+            rows = [row for row in compare(made, images(SHAPE, 100, seed=3)).rows if row.kind == "bit"]
+            wrong[name] += sum(row.forced for row in rows)
+    assert 0 < wrong["met"] < wrong["nearest"], wrong
+
+
+def test_what_a_layer_meets_are_the_windows_it_reads() -> None:
+    net = network("lab", "zero")
+    given = images(SHAPE, 8, seed=8)
+    made = lowered(net, SHAPE, calibration=given)
+    lowering = Lowering(made.captured, made.options, lower_source, lower_point, made.program.input)
+    conv = next(n for n in made.captured.graph.graph.nodes if is_call(n, DOTS) and n.args[1].meta["val"].shape[1] == 1)
+    x = operand(lowering, conv.args[0])
+    met = inputs_met(lowering, conv, x)
+    assert met is not None
+    sums = next(v for k, v in made.program.trace(given).items() if k == x.tensor.name)  # (8, 9, 8, 6)
+    padded = np.pad(sums, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    for c in range(6):
+        windows = [padded[i, y : y + 3, z : z + 3, c].ravel() for i in range(8) for y in range(9) for z in range(8)]
+        np.testing.assert_array_equal(np.rint(met[c]), windows)

@@ -7,12 +7,13 @@ import numpy as np
 from torch import fx
 
 from xnorc.lower.geometry import Geometry, arranged, output_channel
+from xnorc.lower.met import inputs_met
 from xnorc.lower.noise import measured_noise
 from xnorc.lower.operand import Operand
 from xnorc.lower.ops import shape_of
 from xnorc.lower.quantise import BASE, int8_weights, int16_weights
-from xnorc.lower.real_weights import channel_slopes, computes_thresholds, fits, folded, takes_16_bits
-from xnorc.lower.rounding import rounded_for
+from xnorc.lower.real_weights import channel_slopes, fits, folded, rounds_for_inputs, takes_16_bits
+from xnorc.lower.rounding import rounded_in_groups
 from xnorc.lower.source import Source, canonical, program_shape
 from xnorc.lower.state import Lowering
 from xnorc.program import Kind, Tensor
@@ -38,12 +39,11 @@ def integer_dot(
     if wide:
         output, step, least, most, worst = _two_planes(lowering, node, real, planes, w.shape, where, ends)
     else:
-        plain = real.shape[1] == len(x.at)  # every output reads every input: no groups, no larger kernel
-        if not exact.all() and plain and computes_thresholds(lowering, node):
-            met = (lowering.scales.vectors(x.node) - x.offset) / np.where(x.slope == 0, 1.0, x.slope)
-            closer, short = rounded_for(real, step, met)
+        met = None if exact.all() or not rounds_for_inputs(lowering, node) else inputs_met(lowering, node, x)
+        if met is not None:
+            closer, short = rounded_in_groups(real, step, met)
             if fits(closer, kind):
-                q, offset = closer, offset + short
+                q, offset = closer, offset + short[output_channel(node)]
         output = _emit(lowering, node, q.reshape(w.shape), where, f"{lowering.layer(node)}_sum")
         least, most = _reach(q, *ends)
         worst = np.abs(real - q * step[:, None]).max(1)

@@ -31,6 +31,12 @@ def takes_16_bits(lowering: Lowering, node: fx.Node) -> bool:
     return not (_is_stencil(node) and _only_bits(lowering, node))
 
 
+def rounds_for_inputs(lowering: Lowering, node: fx.Node) -> bool:
+    """True where 8-bit weights are rounded for the inputs of the calibration images: few weights, and many bits that
+    hang on them."""
+    return computes_thresholds(lowering, node) or (_is_stencil(node) and _only_bits(lowering, node))
+
+
 def is_hidden(lowering: Lowering, node: fx.Node) -> bool:
     """True where a binarizer follows: what is no head."""
     seen: set[fx.Node] = set()

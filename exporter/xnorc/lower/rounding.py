@@ -16,6 +16,14 @@ LIMIT = 127
 DAMP = 0.01  # of the mean square input, added to the diagonal
 
 
+def rounded_in_groups(real: np.ndarray, step: np.ndarray, inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """`rounded_for`, where consecutive shares of the rows of real (out, n) read a group of inputs (groups, samples, n)
+    each."""
+    rows = np.split(np.arange(len(real)), len(inputs))
+    made = [rounded_for(real[mine], step[mine], z) for mine, z in zip(rows, inputs, strict=True)]
+    return np.concatenate([q for q, _ in made]), np.concatenate([short for _, short in made])
+
+
 def rounded_for(real: np.ndarray, step: np.ndarray, inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Round weights to whole steps.
 

@@ -50,6 +50,16 @@ class Scales:
         self.magnitude(node)
         return np.stack(self._vectors[node])
 
+    def samples(self, node: fx.Node, count: int = IMAGES) -> np.ndarray:
+        """float64 (images, elements): a node's values over up to `count` calibration images."""
+        data = self.options.calibration
+        assert data is not None
+        found = []
+        for i in _spread(len(data), count):
+            real = images_to_float(data[i : i + 1], self.captured.example, self.options)
+            found.append(run(self.captured.graph, {self.captured.input: real}, [node])[node])
+        return np.stack([value.detach().double().reshape(-1).numpy() for value in found])
+
     def reach(self, node: fx.Node) -> float:
         """A magnitude to ask a chain at: calibrated, or the proved bound where there is no data."""
         value = self.captured.values.get(node)
@@ -76,7 +86,7 @@ class Scales:
                 "a real-valued path becomes an integer stream, whose scale needs data",
                 "give calibration images: calibration=x_train[:256]",
             )
-        picks = np.unique(np.linspace(0, len(data) - 1, min(IMAGES, len(data))).astype(int))
+        picks = _spread(len(data), IMAGES)
         nodes = [
             n for n in self.known if isinstance(n.meta.get("val"), torch.Tensor) and n.meta["val"].is_floating_point()
         ]
@@ -104,6 +114,10 @@ class Scales:
         self._group.setdefault(a, a)
         self._group.setdefault(b, b)
         self._group[self._root(b)] = self._root(a)
+
+
+def _spread(total: int, count: int) -> np.ndarray:
+    return np.unique(np.linspace(0, total - 1, min(count, total)).astype(int))
 
 
 def is_join(node: fx.Node, known: Origins) -> bool:
