@@ -13,6 +13,14 @@ from xnorc.program.nodes.affine import Affine
 from xnorc.program.thresholds import from_map
 
 
+def fixed_point(ratio: np.ndarray, start: np.ndarray, reach: int) -> int:
+    """The greatest shift that leaves every ratio 31 bits and every start + ratio q, |q| <= reach, 62 bits."""
+    most = max(float(np.abs(ratio).max(initial=0.0)), 1e-12)
+    shift = int(np.clip(np.floor(np.log2((2**31 - 1) / most)), 0, 40))
+    room = np.log2(2.0**62) - np.log2(max(float(np.abs(start).max(initial=0.0)), reach * most, 1.0) * 2 + 2)
+    return max(0, min(shift, int(np.floor(room))))
+
+
 def emit_affine(
     lowering: Lowering,
     node: fx.Node,
@@ -38,10 +46,7 @@ def emit_affine(
     """
     h, w, ch = tensor.shape
     ratio, start = slope / unit, offset / unit
-    most = max(float(np.abs(ratio).max(initial=0.0)), 1e-12)
-    shift = int(np.clip(np.floor(np.log2((2**31 - 1) / most)), 0, 40))
-    room = np.log2(2.0**62) - np.log2(max(float(np.abs(start).max(initial=0.0)), reach * most, 1.0) * 2 + 2)
-    shift = max(0, min(shift, int(np.floor(room))))
+    shift = fixed_point(ratio, start, reach)
     half = (1 << shift) >> 1
     mul = np.rint(ratio * 2.0**shift).astype(np.int64)
     add = np.rint(start * 2.0**shift).astype(np.int64) + half

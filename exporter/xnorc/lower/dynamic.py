@@ -22,6 +22,7 @@ from __future__ import annotations
 import numpy as np
 from torch import fx
 
+from xnorc.lower.affine import fixed_point
 from xnorc.lower.averages import affine_ahead
 from xnorc.lower.bits import compressed, emit_threshold
 from xnorc.lower.margins import margin
@@ -84,7 +85,7 @@ def lower_dynamic(lowering: Lowering, node: fx.Node, found: Sides, bit_of_row: t
     k = _steep(k * found.p_sign, u, reach)
     ratio = -found.t_sign * u / k
     start = (flips.at - found.p_sign * b - found.t_sign * a) / k
-    thresholds = _thresholds(lowering, layer, place, ratio, start, (k > 0) == flips.included)
+    thresholds = _thresholds(lowering, layer, place, int(t.high.max()), ratio, start, (k > 0) == flips.included)
     output = lowering.tensor(f"{layer}_bits", source.tensor.shape, Kind.BIT)
     compare = Compare(name=layer, inputs=(source.tensor.name, thresholds.name), output=output, flip=flip)
     return Bits(node, lowering.emit(compare), at[spread], bit_of_row)
@@ -123,12 +124,10 @@ def _arranged(lowering: Lowering, node: fx.Node, at: np.ndarray, tensor: Tensor)
 
 
 def _thresholds(
-    lowering: Lowering, layer: str, r: Tensor, ratio: np.ndarray, start: np.ndarray, ceil: np.ndarray
+    lowering: Lowering, layer: str, r: Tensor, reach: int, ratio: np.ndarray, start: np.ndarray, ceil: np.ndarray
 ) -> Tensor:
-    """T = ceil(start + ratio r), or floor + 1 where not `ceil`, as one Affine to int32."""
-    most = max(float(np.abs(ratio).max()), 1e-12)
-    shift = int(np.clip(np.floor(np.log2((2**31 - 1) / most)), 0, 40))
-    shift = max(0, min(shift, int(np.floor(61 - np.log2(max(float(np.abs(start).max()), most * 2**15, 1.0) * 2 + 2)))))
+    """T = ceil(start + ratio r), or floor + 1 where not `ceil`, as one Affine to int32; |r| <= reach."""
+    shift = fixed_point(ratio, start, reach)
     mul = np.rint(ratio * 2.0**shift).astype(np.int64)
     one = 1 << shift
     add = np.rint(start * 2.0**shift).astype(np.int64) + np.where(ceil, one - 1, one)
