@@ -19,7 +19,8 @@ from xnorc.data import DataSet, digits
 from xnorc.errors import XnorcError
 from xnorc.nn import checkpoint, make_network
 from xnorc.nn.batches import EpochOrder, as_floats, augment
-from xnorc.nn.learner import Learner, learning_rate
+from xnorc.nn.borders import replicated
+from xnorc.nn.learner import LAYOUTS, Learner, learning_rate
 from xnorc.nn.progress import Epoch
 from xnorc.nn.recipe import Recipe, Stage, load_recipe, parse_recipe, recipe_names, to_toml
 from xnorc.nn.train import Machine, train
@@ -65,22 +66,44 @@ def test_what_was_trained_in_half_precision_is_measured_in_full(few: DataSet, tm
     assert checkpoint.read_run(tmp_path / "half")["precision"] == "bf16-mixed"
 
 
-def test_the_compiled_step_trains_the_network_itself(
+def test_the_compiled_step_trains_the_network_itself_in_channels_last(
     few: DataSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     compiled: list[torch.nn.Module] = []
+    layouts: list[bool] = []
 
-    def spy(network: torch.nn.Module, **_: Any) -> torch.nn.Module:
+    def spy(network: torch.nn.Module, **_: Any) -> Any:
         compiled.append(network)
-        return network
+
+        def step(x: torch.Tensor) -> torch.Tensor:
+            maps = [x, *(p for p in network.parameters() if p.dim() == 4)]
+            layouts.extend(t.is_contiguous(memory_format=torch.channels_last) for t in maps)
+            return network(x)
+
+        return step
 
     monkeypatch.setattr(torch, "compile", spy)
-    plain = train(small(), few, tmp_path / "plain", progress=False, machine=Machine("cpu"))
+    with monkeypatch.context() as patch:  # convolutions of another layout add up in another order
+        patch.setitem(LAYOUTS, False, torch.channels_last)
+        plain = train(small(), few, tmp_path / "plain", progress=False, machine=Machine("cpu"))
     assert not compiled
     fused = train(small(), few, tmp_path / "fused", progress=False, machine=Machine("cpu", compiled=True))
     assert compiled == [fused.network]
+    assert layouts
+    assert all(layouts)
+    assert all(weight.is_contiguous() for weight in weights(tmp_path / "fused").values())
     assert plain.accuracy == fused.accuracy
     assert same(tmp_path / "plain", tmp_path / "fused")
+
+
+def test_edge_values_are_the_same_inside_torch_compile(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = torch.randn(2, 3, 4, 5, requires_grad=True)
+    eager = replicated(x, 2)
+    monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
+    sliced = replicated(x, 2)
+    assert torch.equal(eager, sliced)
+    slope = torch.randn_like(eager)
+    torch.testing.assert_close(*(torch.autograd.grad((y * slope).sum(), x)[0] for y in (eager, sliced)))
 
 
 def test_an_interrupted_training_resumes_to_the_same_weights(few: DataSet, tmp_path: Path) -> None:

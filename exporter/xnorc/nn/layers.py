@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from xnorc.errors import XnorcError
+from xnorc.nn.borders import replicated
 from xnorc.nn.weights import make_weight_binarizer
 
 Padding = Literal["zero", "replicate", "minus", "plus"]
@@ -26,7 +27,7 @@ def pad_map(x: Tensor, pad: int, mode: str) -> Tensor:
     if not pad:
         return x
     if mode == "replicate":
-        return functional.pad(x, (pad,) * 4, mode="replicate")
+        return replicated(x, pad)
     return functional.pad(x, (pad,) * 4, value=-1.0 if mode == "minus" else 1.0)
 
 

@@ -17,6 +17,9 @@ from xnorc.nn.layers import clip_latent, set_real_weights
 from xnorc.nn.recipe import Stage
 from xnorc.nn.surrogates import set_progress
 
+LAYOUTS = {False: torch.contiguous_format, True: torch.channels_last}
+"""Whether compiled -> how maps lie in memory.  Channels last saves a third of a compiled step's time on a CPU."""
+
 
 class Learner(lightning.LightningModule):
     """Trains `network` as `stage` says.
@@ -48,9 +51,9 @@ class Learner(lightning.LightningModule):
         compiled: bool = False,
     ) -> None:
         super().__init__()
-        # torch 2.13 forgets that its own change of layout reaches the gradient of a replicating pad (LAB's).
-        fused = torch.compile(network, options={"layout_optimization": False}) if compiled else network
-        self._fast = [fused]  # in a list: the weights have one owner
+        self._layout = LAYOUTS[compiled]
+        network = network.to(memory_format=self._layout)  # type: ignore[call-overload]  # their stub lacks it
+        self._fast = [torch.compile(network) if compiled else network]  # in a list: the weights have one owner
         self.network, self.stage, self.seed = network, stage, seed
         self._teacher = [teacher.eval().requires_grad_(False)] if teacher is not None else []  # not in the checkpoint
         self.register_buffer("mean", _column(about.mean), persistent=False)
@@ -83,7 +86,7 @@ class Learner(lightning.LightningModule):
         # From (seed, step, rank) alone, so that a resumed training augments as an uninterrupted one would.
         mark = (self.seed * 1_000_003 + self.global_step) * 1009 + self.global_rank
         x = augment(x, self.stage.flip, self.stage.crop, torch.Generator(x.device).manual_seed(mark))
-        logits: Tensor = self._fast[0](as_floats(x, self.mean, self.std))
+        logits: Tensor = self._fast[0](as_floats(x, self.mean, self.std).contiguous(memory_format=self._layout))
         loss = self.loss(logits, y, x) if self.stage.distil else self.label_loss(logits, y)
         self._losses.append(loss.detach())
         return loss

@@ -115,6 +115,8 @@ def train(
         torch.manual_seed(seed)
         trained = checkpoint.build_network(asked.network, classes, shape)
         accuracy = run.stages("stage", trained, asked.stages, teacher)
+    plain = torch.contiguous_format
+    trained = trained.cpu().to(memory_format=plain).eval()  # type: ignore[call-overload]  # their stub lacks it
     set_real_weights(trained, False)
     about = {
         "seed": seed,
@@ -133,7 +135,7 @@ def train(
     if _is_first():
         checkpoint.save(out, trained, asked, about)
         shutil.rmtree(parts)
-    return Trained(out, trained.cpu().eval(), accuracy)
+    return Trained(out, trained, accuracy)
 
 
 def train_digits(out: Path, *, seed: int = 0, progress: bool = True, report: Report | None = None) -> Trained:
@@ -222,10 +224,14 @@ class _Run:
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
-    """A silent Lightning, and the setting for deterministic kernels that it changes put back afterwards."""
+    """A silent Lightning; its setting for deterministic kernels without the filling of memory that is written anyway.
+
+    Both are put back afterwards."""
     loggers = [logging.getLogger(f"lightning.{part}") for part in ("pytorch", "fabric")]
     levels = [logger.level for logger in loggers]
-    before = torch.are_deterministic_algorithms_enabled()
+    fills: Any = torch.utils.deterministic
+    before = torch.are_deterministic_algorithms_enabled(), fills.fill_uninitialized_memory
+    fills.fill_uninitialized_memory = False
     for logger in loggers:
         logger.setLevel(logging.ERROR)
     try:
@@ -233,6 +239,7 @@ def _undisturbed() -> Iterator[None]:
             warnings.simplefilter("ignore")  # advice on workers, loggers and checkpoint folders
             yield
     finally:
-        torch.use_deterministic_algorithms(before)
+        torch.use_deterministic_algorithms(before[0])
+        fills.fill_uninitialized_memory = before[1]
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)

@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from xnorc.errors import XnorcError
 from xnorc.nn.binarizer import Binarizer
+from xnorc.nn.borders import replicated
 from xnorc.nn.surrogates import Surrogate
 
 INITS = ("glorot", "centre")
@@ -77,8 +78,7 @@ class LAB(Binarizer):
         """D * x + d, (N, C, H, W)."""
         if self.pad == "zero":
             return functional.conv2d(x, self.taps, self.bias, 1, 1, 1, self.channels // self.planes)
-        x = functional.pad(x, (1, 1, 1, 1), mode="replicate")
-        return functional.conv2d(x, self.taps, self.bias, 1, 0, 1, self.channels // self.planes)
+        return functional.conv2d(replicated(x, 1), self.taps, self.bias, 1, 0, 1, self.channels // self.planes)
 
     def forward(self, x: Tensor) -> Tensor:
         return -self.step(-self.margin(x))  # the step is +1 at zero, LAB is -1
