@@ -6,6 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from xnorc.errors import XnorcError
 from xnorc.nn import tiles
 from xnorc.nn.tile_search import dithered, first_sums, search_tiles, total_variation
 from xnorc.nn.tiles import SCALE, SYMBOLS, tile
@@ -57,12 +58,35 @@ def test_every_named_tile_is_a_stack_of_small_maps(name: str) -> None:
     assert values.shape[1] == values.shape[2] <= 3
 
 
-@pytest.mark.parametrize("name", list(SYMBOLS))
+def test_the_baseline_tile_holds_the_four_thresholds_of_another_quantiser_in_every_place() -> None:
+    slices = tile("2x2x4baseline")
+    levels = np.float32([0.41900698, 0.85981385, 1.35667966, 1.99840603])
+    for one in slices:
+        assert sorted(one.ravel()) == levels.tolist()
+    for y, x in np.ndindex(2, 2):
+        assert sorted(slices[:, y, x]) == levels.tolist()
+
+
+def test_the_random_tile_was_drawn_from_a_normal_distribution_of_a_twentieth() -> None:
+    drawn = np.random.default_rng(0).normal(0, 0.05, (1, 2, 2))
+    np.testing.assert_allclose(tile("2x2random"), drawn, atol=1e-8)
+
+
+def test_symbols_that_the_search_finds_become_thresholds() -> None:
+    assert np.array_equal(tiles.thresholds(((1, 3), (3, 1)))[None], tile("2x2checkerboard"))
+    for name, symbols in SYMBOLS.items():
+        assert np.array_equal(tiles.thresholds(symbols), tile(name))
+    for wrong in ([[2]], [[1, 3], [3]], "2x2v1"):
+        with pytest.raises(XnorcError, match="tile: the symbols"):
+            tiles.thresholds(wrong)
+
+
+@pytest.mark.parametrize("name", [*SYMBOLS, *tiles.REAL])
 def test_controls_split_a_tile_into_its_pattern_and_its_offset(name: str) -> None:
     pattern, offset = tile(name + "-zeromean"), tile(name + "-uniform")
     assert offset.shape == (1, 1, 1)
     assert abs(pattern.mean()) < 1e-6
-    np.testing.assert_allclose(pattern + offset, tile(name), rtol=1e-6)
+    np.testing.assert_allclose(pattern + offset, tile(name), rtol=1e-6, atol=1e-8)
 
 
 def scenes(count: int = 12, size: int = 32) -> np.ndarray:
@@ -102,3 +126,18 @@ def test_sums_are_those_of_a_loop() -> None:
             assert sums[0, y, x] == max(0, int(np.dot(signs, kernel.ravel())))
     bits = dithered(sums, np.array([[1, 3], [3, 1]]), dequantised=False)
     assert bits[0, 1, 0] == (sums[0, 1, 0] >= 3)
+
+
+@pytest.mark.parametrize(
+    ("images", "size", "says"),
+    [
+        (np.zeros((2, 32, 32, 3)), (2, 2), "images of shape"),
+        (np.zeros((0, 32, 32)), (2, 2), "images of shape"),
+        (np.full((2, 32, 32), 255, np.uint8), (2, 2), "divide bytes by 255"),
+        (np.full((2, 32, 32), np.nan), (2, 2), "pixels from nan"),
+        (np.zeros((2, 32, 32)), (3, 3), "one of 1x1, 1x2"),
+    ],
+)
+def test_what_cannot_be_searched_is_refused(images: np.ndarray, size: tuple[int, int], says: str) -> None:
+    with pytest.raises(XnorcError, match=says):
+        search_tiles(images, size)

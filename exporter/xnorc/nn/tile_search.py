@@ -16,10 +16,15 @@ import numpy as np
 from xnorc.errors import XnorcError
 from xnorc.nn.tiles import SCALE
 
+SIZES = ((1, 1), (1, 2), (2, 1), (2, 2), (1, 3), (3, 1), (1, 4), (4, 1))
+
 
 @dataclass(frozen=True)
 class Candidate:
-    """A tile of symbols, rows of (th, tw), and its mean total variation over the images."""
+    """A tile of symbols, rows of (th, tw), and its mean total variation over the images.
+
+    `xnorc.nn.tiles.thresholds` turns symbols into the thresholds that `DeSign` takes.
+    """
 
     tile: tuple[tuple[int, ...], ...]
     variation: float
@@ -59,17 +64,21 @@ def search_tiles(
 
     Args:
         images: (N, H, W) grey, in [0, 1]; the paper's scripts use 20 or 100 CIFAR-100 images.
-        size: (th, tw); up to 2x2, since 3x3 has 10 million candidates.
+        size: (th, tw), one of `SIZES`: 3x3 would have 10 million candidates.
         seed: of the random +-1 kernel.
         dequantised: see `dithered`.
 
     Raises:
-        XnorcError: images of another shape or range, or a tile above 2x2.
+        XnorcError: images of another shape or range, or a tile of another size.
     """
-    if images.ndim != 3 or min(images.shape[1:]) < 4 or images.min() < 0 or images.max() > 1:
-        raise XnorcError("tile search", f"images of shape {images.shape}", "(N, H, W), 4 pixels or more, within 0..1")
-    if size[0] * size[1] not in (1, 2, 4):
-        raise XnorcError("tile search", f"tiles of {size[0]}x{size[1]}", "1x1, 1x2, 2x1, 2x2, 1x4 or 4x1")
+    images = np.asarray(images)
+    if images.ndim != 3 or not len(images) or min(images.shape[1:]) < 4:
+        raise XnorcError("tile search", f"images of shape {images.shape}", "grey ones, (N, H, W), 4 pixels or more")
+    if not (images.min() >= 0 and images.max() <= 1):
+        raise XnorcError("tile search", f"pixels from {images.min()} to {images.max()}", "0 to 1: divide bytes by 255")
+    if tuple(size) not in SIZES:
+        known = ", ".join(f"{th}x{tw}" for th, tw in SIZES)
+        raise XnorcError("tile search", f"tiles of size {size}", f"one of {known}")
     kernel = np.random.default_rng(seed).choice((-1, 1), (3, 3))
     sums = first_sums(images, kernel)
     found = []

@@ -10,6 +10,8 @@ half-normal distribution, as shipped with the paper's code.  The tile repeats (i
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from xnorc.errors import XnorcError
@@ -40,12 +42,35 @@ SYMBOLS: dict[str, list[list[list[int]]]] = {
 }
 """Name -> slices of rows of symbols, as shipped with the paper's code."""
 
+_A, _B, _C, _D = 0.41900698, 0.85981385, 1.35667966, 1.99840603  # a 5-level quantiser of the half-normal
+
+REAL: dict[str, list[list[list[float]]]] = {
+    "2x2x4baseline": [[[_C, _D], [_A, _B]], [[_B, _A], [_C, _D]], [[_D, _C], [_B, _A]], [[_A, _B], [_D, _C]]],
+    "2x2random": [[[0.00628651, -0.00660524], [0.03202113, 0.00524501]]],
+}
+"""Name -> slices of rows of thresholds: the tile that the published search compares with, and one drawn from
+N(0, 0.05^2), the published code's control without a design."""
+
 CONTROLS = ("", "-zeromean", "-uniform")
 
 
 def names() -> list[str]:
     """Every tile there is: the paper's and, of each, its two controls."""
-    return [name + control for name in SYMBOLS for control in CONTROLS]
+    return [name + control for name in (*SYMBOLS, *REAL) for control in CONTROLS]
+
+
+def thresholds(symbols: Any) -> np.ndarray:
+    """float32 thresholds on N(0, 1) activations of an array or lists of symbols, of the same shape.
+
+    What `xnorc.nn.tile_search` finds are symbols: `DeSign(channels, tile=thresholds(candidate.tile))`.
+
+    Raises:
+        XnorcError: an entry that is no symbol, or rows of different lengths.
+    """
+    try:
+        return np.vectorize(SCALE.__getitem__)(np.array(symbols)).astype(np.float32)
+    except (KeyError, TypeError, ValueError):
+        raise XnorcError("tile", f"the symbols {symbols!r}", f"rows of {', '.join(map(str, SCALE))}") from None
 
 
 def tile(name: str) -> np.ndarray:
@@ -57,12 +82,13 @@ def tile(name: str) -> np.ndarray:
     Raises:
         XnorcError: no tile of that name.
     """
-    base, _, control = name.partition("-")
-    if base not in SYMBOLS or name not in names():
+    if name not in names():
+        known = ", ".join((*SYMBOLS, *REAL))
         raise XnorcError(
-            "tile", f"no DeSign tile is called {name!r}", f"one of {', '.join(SYMBOLS)}, with -zeromean or -uniform"
+            "tile", f"no DeSign tile is called {name!r}", f"one of {known}; each also with -zeromean or -uniform"
         )
-    values = np.vectorize(SCALE.__getitem__)(np.array(SYMBOLS[base]))
+    base, _, control = name.partition("-")
+    values = np.array(REAL[base]) if base in REAL else np.vectorize(SCALE.__getitem__)(np.array(SYMBOLS[base]))
     if control == "zeromean":
         values = values - values.mean()
     elif control == "uniform":
