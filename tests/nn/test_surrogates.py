@@ -55,3 +55,5 @@ def test_ede_rises_from_its_first_to_its_last_steepness_and_the_others_stay() ->
 def test_an_unknown_surrogate_is_refused_with_the_names_there_are() -> None:
     with pytest.raises(XnorcError, match=r"'relu' \(one of identity, bireal, ede, tanh\)"):
         Surrogate("relu")
+    with pytest.raises(XnorcError, match="positive numbers"):
+        Surrogate("ede", span=(0, 1))

@@ -14,6 +14,7 @@ the derivative of a smooth (or piecewise smooth) stand-in s(v):
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -74,13 +75,15 @@ class Surrogate(nn.Module):
             (IR-Net and SD-BNN, arXiv 2103.02394).
 
     Raises:
-        XnorcError: no such surrogate.
+        XnorcError: no such surrogate, or a steepness that is not positive.
     """
 
     def __init__(self, name: str = "bireal", steepness: float = 1.0, span: tuple[float, float] = (1e-3, 1e1)) -> None:
         super().__init__()
         if name not in NAMES:
             raise XnorcError("surrogate", f"no surrogate gradient is called {name!r}", f"one of {', '.join(NAMES)}")
+        if not all(0 < value < math.inf for value in (steepness, *span)):
+            raise XnorcError("surrogate", f"steepness {steepness}, span {span}", "positive numbers")
         self.name, self.steepness, self.span = name, steepness, span
         if name == "ede":
             self.set_progress(0.0)
