@@ -217,6 +217,28 @@ def test_lab_pair_compares_the_channels_that_the_published_reshape_compares() ->
     assert torch.equal(pair(x), published)
 
 
+def test_lab_starts_at_the_difference_of_two_glorot_kernels() -> None:
+    torch.manual_seed(0)
+    bound = (6 / (9 * 64 + 18)) ** 0.5  # not PyTorch's bound of a depthwise kernel, 1/3
+    single, pair = LAB(64), LABPair(64)
+    assert bound < single.taps.abs().max() <= 2 * bound
+    assert single.taps.var().item() == pytest.approx(2 * bound**2 / 3, rel=0.15)  # of two uniform ones
+    assert 0.9 * bound < pair.taps.abs().max() <= bound
+    assert not single.bias.any()
+    assert not pair.bias.any()
+
+
+def test_the_hidden_layers_of_dynamic_binarizers_start_as_the_authors() -> None:
+    torch.manual_seed(0)
+    asd, dysign = ASD(256), DySign(256)
+    for layer in (asd.hyper.first, asd.hyper.second, dysign.hyper.first):  # normal, variance 2 / fan-in
+        assert layer.weight.std().item() == pytest.approx((2 / layer.in_features) ** 0.5, rel=0.1)
+    assert not dysign.hyper.first.bias.any()
+    assert not dysign.hyper.second.weight.any()
+    assert not dysign.hyper.second.bias.any()
+    assert torch.equal(ASD(16, static=True).shift(maps(2, 16, 3, 3)), torch.full((16,), 0.5))
+
+
 def test_lab_can_start_close_to_sign() -> None:
     x = maps(4, CH, 8, 8)
     agree = (LAB(CH, init="centre")(x) == make_binarizer("sign", CH)(x)).float().mean()
@@ -256,8 +278,9 @@ def test_a_gamma_scaled_tile_equals_the_unscaled_one_on_normalised_values() -> N
 def test_a_gamma_scaled_tile_without_its_batch_norm_is_refused() -> None:
     with pytest.raises(XnorcError, match="call follow"):
         DeSign(CH, scaled=True)(maps(1, CH, 4, 4))
-    with pytest.raises(XnorcError, match="without gamma"):
-        DeSign(CH, scaled=True).follow(nn.BatchNorm2d(CH, affine=False))
+    for norm in (nn.BatchNorm2d(CH, affine=False), None):
+        with pytest.raises(XnorcError, match="no batch norm with a gamma"):
+            DeSign(CH, scaled=True).follow(norm)
 
 
 def test_a_learned_tile_starts_at_the_named_one_and_belongs_to_each_channel() -> None:
@@ -277,7 +300,20 @@ def test_unknown_names_and_options_are_refused_with_those_there_are() -> None:
     for tile_given in ([[1, 2], [3]], [], [[float("nan")]], 7):
         with pytest.raises(XnorcError, match="DeSign: "):
             make_binarizer("design", CH, tile=tile_given)
+    with pytest.raises(XnorcError, match="ASD: channels is 0"):
+        make_binarizer("asd", 0)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "sign"])
+def test_inputs_of_another_shape_are_refused_with_the_one_that_is_wanted(name: str) -> None:
+    with pytest.raises(XnorcError, match=rf"an input of shape \(2, 1, 4, 4\) \(\(N, {CH}, "):
+        make_binarizer(name, CH)(maps(2, 1, 4, 4))  # one channel would be spread over all of them
+    if name != "rsign":
+        with pytest.raises(XnorcError, match=rf"an input of shape \(2, {CH}\) "):
+            make_binarizer(name, CH)(maps(2, CH))
 
 
 def test_a_tile_may_be_given_as_rows_of_numbers() -> None:
-    assert make_binarizer("design", CH, tile=[[0.5, 1], [0, -1]]).thresholds(2, 2)[0, 3].tolist() == [[0.5, 1], [0, -1]]
+    rows = [[0.5, 1], [0, -1]]
+    for given in (rows, np.array(rows), torch.tensor(rows, requires_grad=True)):
+        assert make_binarizer("design", CH, tile=given).thresholds(2, 2)[0, 3].tolist() == rows

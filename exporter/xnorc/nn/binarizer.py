@@ -7,6 +7,8 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
+from xnorc.errors import XnorcError
+from xnorc.nn.discovery import check_sizes
 from xnorc.nn.surrogates import Surrogate
 
 
@@ -26,6 +28,9 @@ class Binarizer(nn.Module):
     Args:
         channels: C of the input.
         surrogate: name of the surrogate gradient, or a configured `Surrogate`; "" for the usual one.
+
+    Raises:
+        XnorcError: a number of channels that is none, or an unknown surrogate or option.
     """
 
     name: ClassVar[str]
@@ -35,14 +40,25 @@ class Binarizer(nn.Module):
 
     def __init__(self, channels: int, surrogate: str | Surrogate = "") -> None:
         super().__init__()
+        check_sizes(type(self).__name__, channels=channels)
         self.channels = channels
         self.step = surrogate if isinstance(surrogate, Surrogate) else Surrogate(surrogate or self.usual)
 
-    def follow(self, norm: nn.BatchNorm2d | nn.BatchNorm1d) -> None:
-        """Networks call this with the batch norm just ahead; only a gamma-scaled `DeSign` listens."""
+    def follow(self, norm: nn.BatchNorm2d | nn.BatchNorm1d | None) -> None:
+        """Networks call this with the batch norm ahead, None where none is; only a gamma-scaled `DeSign` listens."""
 
     def forward(self, x: Tensor) -> Tensor:
         raise NotImplementedError
+
+    def expect(self, x: Tensor) -> None:
+        """Refuse an input that is not of this binarizer's channels, or no map where it needs one.
+
+        Raises:
+            XnorcError: says what came and what was wanted.
+        """
+        if x.dim() < 2 or x.shape[1] != self.channels or (self.spatial and x.dim() != 4):
+            wanted = f"(N, {self.channels}, H, W)" if self.spatial else f"(N, {self.channels}, ...)"
+            raise XnorcError(type(self).__name__, f"an input of shape {tuple(x.shape)}", wanted)
 
     def per_channel(self, values: Tensor, x: Tensor) -> Tensor:
         """(C,) or (N, C) values shaped to broadcast over x (N, C, ...)."""

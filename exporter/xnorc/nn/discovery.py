@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import math
 import pkgutil
 from types import ModuleType
 from typing import Any, TypeVar
@@ -71,5 +72,16 @@ def check_kinds(kind: type[nn.Module], where: str, options: dict[str, Any]) -> N
             continue
         if not isinstance(value, PLAIN[asked]) or (isinstance(value, bool) and asked != "bool"):
             raise XnorcError(where, f"{key} is {value!r}", f"a value of type {asked}")
-        if isinstance(value, int | float) and asked != "bool" and value <= 0:
+        if isinstance(value, int | float) and asked != "bool" and not 0 < value < math.inf:
             raise XnorcError(where, f"{key} is {value}", "a positive number")
+
+
+def check_sizes(where: str, **sizes: Any) -> None:
+    """Refuse sizes that are not whole numbers of 1 or more.
+
+    Raises:
+        XnorcError: names the size and its value.
+    """
+    for key, value in sizes.items():
+        if type(value) is not int or value < 1:
+            raise XnorcError(where, f"{key} is {value!r}", "a whole number, 1 or more")

@@ -54,4 +54,5 @@ class ASD(Binarizer):
         return torch.sigmoid(self.logit if self.static else self.hyper(x))
 
     def forward(self, x: Tensor) -> Tensor:
+        self.expect(x)
         return self.step(x + self.per_channel(self.shift(x), x))

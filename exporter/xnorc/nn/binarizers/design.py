@@ -26,7 +26,8 @@ class DeSign(Binarizer):
     Args:
         channels: C.
         surrogate: the paper's plain networks use `identity`, its residual ones `bireal`.
-        tile: a name of `xnorc.nn.tiles`, or an array or lists (th, tw) or (F, th, tw).
+        tile: a name of `xnorc.nn.tiles`, or thresholds as an array, tensor or lists (th, tw) or (F, th, tw); what
+            `search_tiles` finds are symbols, which `tiles.thresholds` turns into thresholds.
         scaled: thresholds are multiplied by the gamma of the batch norm ahead (the paper's residual networks);
             the unscaled form (its plain networks) subtracts T as it is.  Equal where gamma is 1.
         learned: the tile is a parameter, one per channel, starting at `tile` (an extension of the paper).
@@ -43,7 +44,7 @@ class DeSign(Binarizer):
         channels: int,
         surrogate: str | Surrogate = "",
         *,
-        tile: str | np.ndarray | list[Any] = "2x2v1",
+        tile: str | np.ndarray | Tensor | list[Any] = "2x2v1",
         scaled: bool = False,
         learned: bool = False,
     ) -> None:
@@ -64,10 +65,10 @@ class DeSign(Binarizer):
         else:
             self.register_buffer("tile", slices)
 
-    def follow(self, norm: nn.BatchNorm2d | nn.BatchNorm1d) -> None:
+    def follow(self, norm: nn.BatchNorm2d | nn.BatchNorm1d | None) -> None:
         if self.scaled:
-            if not norm.affine:
-                raise XnorcError("DeSign", "a gamma-scaled tile follows a batch norm without gamma", "scaled=False")
+            if norm is None or not norm.affine:
+                raise XnorcError("DeSign", "a gamma-scaled tile follows no batch norm with a gamma", "scaled=False")
             self._norm = (norm,)
 
     def thresholds(self, h: int, w: int) -> Tensor:
@@ -81,11 +82,12 @@ class DeSign(Binarizer):
         return tiled * self._norm[0].weight.reshape(1, -1, 1, 1)
 
     def forward(self, x: Tensor) -> Tensor:
+        self.expect(x)
         return self.step(x - self.thresholds(x.shape[2], x.shape[3]))
 
 
 def _numbers(tile: Any) -> np.ndarray:
     try:
-        return np.array(tile, np.float32)
+        return np.array(tile.detach().cpu().numpy() if isinstance(tile, Tensor) else tile, np.float32)
     except (TypeError, ValueError):
         raise XnorcError("DeSign", f"the tile {tile!r}", "a name, or rows of numbers of one length") from None

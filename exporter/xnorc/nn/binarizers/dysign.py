@@ -65,4 +65,5 @@ class DySign(Binarizer):
         return self.threshold + self.spread * (2 * gate - 1 if self.sides == "two" else gate)
 
     def forward(self, x: Tensor) -> Tensor:
+        self.expect(x)
         return self.step(x - self.per_channel(self.thresholds(x), x))

@@ -81,6 +81,7 @@ class LAB(Binarizer):
         return functional.conv2d(replicated(x, 1), self.taps, self.bias, 1, 0, 1, self.channels // self.planes)
 
     def forward(self, x: Tensor) -> Tensor:
+        self.expect(x)
         return -self.step(-self.margin(x))  # the step is +1 at zero, LAB is -1
 
 

@@ -26,4 +26,5 @@ class RSign(Binarizer):
         self.threshold = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: Tensor) -> Tensor:
+        self.expect(x)
         return self.step(x - self.per_channel(self.threshold, x))
