@@ -127,6 +127,29 @@ def test_rprelu_starts_as_a_prelu_and_shifts_on_both_sides() -> None:
     assert torch.equal(made(x), torch.where(x + b > 0, x + b, s * (x + b)) + a)
 
 
+def test_int8_layers_take_every_argument_of_torchs() -> None:
+    torch.manual_seed(0)
+    for given in ({}, {"bias": False}, {"padding": 2, "padding_mode": "replicate"}, {"groups": 2, "dilation": 2}):
+        ours = IntConv2d(4, 6, 3, **given)
+        theirs = torch.nn.Conv2d(4, 6, 3, **given)
+        theirs.load_state_dict({**ours.state_dict(), "weight": int8(ours.weight.detach())})
+        x = latent(2, 4, 7, 6)
+        assert torch.equal(ours(x), theirs(x))
+    assert IntConv2d(4, 6, 3).bias is not None
+
+
+@pytest.mark.parametrize("weight", ["int8", "real", "sign"])
+def test_a_stem_may_repeat_its_edges(weight: str) -> None:
+    torch.manual_seed(0)
+    zero, edge = Stem(2, 3, weight=weight), Stem(2, 3, weight=weight, pad_mode="replicate")
+    edge.load_state_dict(zero.state_dict())
+    x = latent(1, 2, 5, 5)
+    around = torch.from_numpy(np.pad(x.numpy(), ((0, 0), (0, 0), (1, 1), (1, 1)), mode="edge"))
+    assert torch.equal(edge[0](x), zero[0](around)[:, :, 1:-1, 1:-1])
+    with pytest.raises(XnorcError, match="Stem: padding mode 'minus'"):
+        Stem(2, 3, weight=weight, pad_mode="minus")  # -1 is no pixel
+
+
 @pytest.mark.parametrize("weight", ["int8", "real", "sign"])
 def test_a_stem_is_a_convolution_and_a_batch_norm(weight: str) -> None:
     assert Stem(1, 6, 3, stride=2, weight=weight)(latent(2, 1, 8, 8)).shape == (2, 6, 4, 4)
@@ -137,5 +160,9 @@ def test_unknown_choices_are_refused() -> None:
         BinaryConv2d(1, 1, 3, pad_mode="same")
     with pytest.raises(XnorcError, match="one of centred, scaled, sign, wsd"):
         BinaryLinear(2, 2, weight="ternary")
+    with pytest.raises(XnorcError, match="3 to 8 channels"):
+        BinaryConv2d(3, 8, 3, groups=2)
+    with pytest.raises(XnorcError, match=r"kernel is \(3, 3\)"):
+        BinaryConv2d(3, 8, (3, 3))  # type: ignore[arg-type]
     with pytest.raises(XnorcError, match="weights 'int4'"):
         Stem(1, 1, weight="int4")

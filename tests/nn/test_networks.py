@@ -80,8 +80,7 @@ def test_convolutions_between_binarizers_see_nothing_but_bits(name: str) -> None
 def test_a_real_twin_has_no_binary_part(name: str) -> None:
     model = make_network(name, 4, in_ch=1, size=all_networks()[name].sizes[0], width=0.0625, real=True)
     kinds = {type(m).__name__ for m in model.modules()}
-    allowed = {"BinaryLinear", "SignWeight", "Surrogate"} if model.ends == "sign" else set()  # a binary head stays
-    assert not kinds & ({"BinaryConv2d", "BinaryLinear", "SignWeight", "Surrogate", "Sign"} - allowed)
+    assert not kinds & {"BinaryConv2d", "BinaryLinear", "SignWeight", "Surrogate", "Sign", "IntConv2d", "IntLinear"}
 
 
 def test_choices_reach_every_layer() -> None:
@@ -90,6 +89,32 @@ def test_choices_reach_every_layer() -> None:
     assert {(s.name, s.span) for s in steps} == {("ede", (0.1, 10.0))}
     convs = [m for m in model.modules() if isinstance(m, BinaryConv2d)]
     assert {(m.pad_mode, type(m.binarize).__name__) for m in convs} == {("minus", "WSDWeight")}
+
+
+@pytest.mark.parametrize("ends", ["int8", "real", "sign"])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_replicated_borders_let_no_zero_into_any_layer(name: str, ends: str) -> None:
+    size = all_networks()[name].sizes[0]
+    torch.manual_seed(0)
+    model = make_network(name, 4, in_ch=1, size=size, width=0.0625, ends=ends, pad_mode="replicate").eval()
+    stem = next(m for m in model.modules() if isinstance(m, nn.Conv2d | BinaryConv2d))
+    flat = stem(torch.full((1, 1, size, size), 0.5))  # of an even image, every place sees the same
+    torch.testing.assert_close(flat, flat[:, :, :1, :1].expand_as(flat))
+    for conv in model.modules():
+        if isinstance(conv, BinaryConv2d):
+            assert conv.pad_mode == "replicate" or not conv.pad
+
+
+def test_latent_weights_start_as_asked() -> None:
+    torch.manual_seed(0)
+    for latent, greatest, spread in (("fan", 1, 3**-0.5), ("unit", 288**0.5, (288 / 3) ** 0.5), ("kaiming", 9, 2**0.5)):
+        model = make_network("vgg_small", width=0.25, latent=latent)
+        weight = next(m for m in model.modules() if isinstance(m, BinaryConv2d)).weight.detach() * 288**0.5
+        assert weight[0].numel() == 288
+        assert weight.abs().max() <= greatest
+        assert weight.std().item() == pytest.approx(spread, rel=0.05)
+    with pytest.raises(XnorcError, match="latent weights 'zero'"):
+        make_network("vgg_small", latent="zero")
 
 
 def test_gamma_scaled_tiles_work_in_residual_networks() -> None:
@@ -107,13 +132,23 @@ def test_what_cannot_be_is_refused() -> None:
         make_network("finn_cnv", size=64)
     with pytest.raises(XnorcError, match="there is none called 'lenet'"):
         make_network("lenet")
-    with pytest.raises(XnorcError, match="binarizer rsign: it has no option 'depth'"):
+    with pytest.raises(XnorcError, match=r"nor its binarizer rsign has an option 'depth' .*rsign has none"):
         make_network("resnet20", binarizer="rsign", depth=3)
+    with pytest.raises(
+        XnorcError, match=r"network resnet18: .*'widht' .*shortcut, size, .*width; design has tile, scaled"
+    ):
+        make_network("resnet18", binarizer="design", widht=3)
+    with pytest.raises(XnorcError, match=r"network compact: classes is 0 \(a whole number"):
+        make_network("compact", 0)
+    with pytest.raises(XnorcError, match="width is nan"):
+        make_network("compact", width=float("nan"))
+    with pytest.raises(XnorcError, match="follows no batch norm"):
+        make_network("reactnet", binarizer="design", scaled=True)  # its binarizers see sums behind an RPReLU
     with pytest.raises(XnorcError, match=r"network resnet20: width is 'wide' \(a value of type float\)"):
         make_network("resnet20", width="wide")
     with pytest.raises(XnorcError, match="width is -1"):
         make_network("resnet20", width=-1)
-    with pytest.raises(XnorcError, match="network resnet18: shortcut is True"):
+    with pytest.raises(XnorcError, match=r"network resnet18: shortcut is True"):
         make_network("resnet18", shortcut=True)
     with pytest.raises(XnorcError, match="there is none called 'max'"):
         make_network("resnet18", shortcut="max")

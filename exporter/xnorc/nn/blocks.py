@@ -24,9 +24,9 @@ def plain(network: Network, in_ch: int, out_ch: int, *, pool: bool = False, pad:
     return nn.Sequential(conv, *pools, norm, network.activate(out_ch), network.binarize(out_ch, norm))
 
 
-def first(network: Network, out_ch: int, weight: str, *, pool: bool = False, pad: int = 1) -> nn.Sequential:
+def first(network: Network, out_ch: int, *, pool: bool = False, pad: int = 1) -> nn.Sequential:
     """The same with pixels for input and weights as `Stem` has them."""
-    conv, norm = Stem(network.in_ch, out_ch, 3, pad=pad, weight="real" if network.real else weight)
+    conv, norm = network.stem(out_ch, pad=pad)
     assert isinstance(norm, nn.BatchNorm2d)
     pools = [nn.MaxPool2d(2)] if pool else []
     return nn.Sequential(conv, *pools, norm, network.activate(out_ch), network.binarize(out_ch, norm))

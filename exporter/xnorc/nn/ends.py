@@ -14,9 +14,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from xnorc.errors import XnorcError
+from xnorc.nn.discovery import check_sizes
 from xnorc.nn.layers import BinaryConv2d, BinaryLinear
 
 WEIGHTS = ("int8", "real", "sign")
+BORDERS = {"zero": "zeros", "replicate": "replicate"}
+"""Our name of a padding mode -> torch's."""
 
 
 class _Int8(torch.autograd.Function):
@@ -38,10 +41,10 @@ def int8(w: Tensor) -> Tensor:
 
 
 class IntConv2d(nn.Conv2d):
-    """A convolution without bias whose weights are int8 times a scale per output channel."""
+    """torch's Conv2d whose weights are int8 times a scale per output channel; a bias is real."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return functional.conv2d(x, int8(self.weight), None, self.stride, self.padding)
+        return self._conv_forward(x, int8(self.weight), self.bias)
 
 
 class IntLinear(nn.Linear):
@@ -58,19 +61,31 @@ class Stem(nn.Sequential):
 
     Args:
         in_ch, out_ch: channels.
-        kernel, stride, pad: geometry; zero padding.
+        kernel, stride, pad: geometry.
+        pad_mode: `zero`, or `replicate`: edge values, as DeSign's plain networks have them in their first layer too.
         weight: `int8`; `real` as the papers' (the exporter rounds it to int8 and reports the difference); `sign`.
     """
 
     def __init__(
-        self, in_ch: int, out_ch: int, kernel: int = 3, *, stride: int = 1, pad: int = 1, weight: str = "int8"
+        self,
+        in_ch: int,
+        out_ch: int,
+        kernel: int = 3,
+        *,
+        stride: int = 1,
+        pad: int = 1,
+        pad_mode: str = "zero",
+        weight: str = "int8",
     ) -> None:
+        check_sizes("Stem", in_ch=in_ch, out_ch=out_ch, kernel=kernel, stride=stride)
+        if pad_mode not in BORDERS:
+            raise XnorcError("Stem", f"padding mode {pad_mode!r}", f"one of {', '.join(BORDERS)}")
         conv: nn.Module
         if weight == "sign":
-            conv = BinaryConv2d(in_ch, out_ch, kernel, stride=stride, pad=pad)
+            conv = BinaryConv2d(in_ch, out_ch, kernel, stride=stride, pad=pad, pad_mode=pad_mode)
         else:
             kind = _choose(weight, IntConv2d, nn.Conv2d)
-            conv = kind(in_ch, out_ch, kernel, stride, pad, bias=False)
+            conv = kind(in_ch, out_ch, kernel, stride, pad, bias=False, padding_mode=BORDERS[pad_mode])
         super().__init__(conv, nn.BatchNorm2d(out_ch))
 
 

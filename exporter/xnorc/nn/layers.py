@@ -16,10 +16,12 @@ from torch.nn import functional
 
 from xnorc.errors import XnorcError
 from xnorc.nn.borders import replicated
+from xnorc.nn.discovery import check_sizes
 from xnorc.nn.weights import make_weight_binarizer
 
 Padding = Literal["zero", "replicate", "minus", "plus"]
 PADDINGS: tuple[Padding, ...] = ("zero", "replicate", "minus", "plus")
+LATENTS = ("fan", "unit", "kaiming")
 
 
 def pad_map(x: Tensor, pad: int, mode: str) -> Tensor:
@@ -44,13 +46,15 @@ class BinaryConv2d(nn.Module):
             values, DeSign's plain networks), `minus` or `plus` (constant -1 or +1).
         groups: as in Conv2d.
         weight: name of a weight binarizer of `xnorc.nn.weights`.
+        latent: how the latent weights start: `fan`, uniform in +-1/sqrt(fan-in); `unit`, uniform in +-1 (DeSign's
+            plain networks); `kaiming`, normal with variance 2/fan-in (SD-BNN's CIFAR networks).
         options: keyword arguments of the weight binarizer.
 
     Attributes:
-        weight: latent weights (out_ch, in_ch // groups, kernel, kernel), uniform in +-1/sqrt(fan-in) at start.
+        weight: latent weights (out_ch, in_ch // groups, kernel, kernel).
 
     Raises:
-        XnorcError: unknown padding mode, weight binarizer or option.
+        XnorcError: sizes that are none, or an unknown padding mode, start, weight binarizer or option.
     """
 
     def __init__(
@@ -64,14 +68,18 @@ class BinaryConv2d(nn.Module):
         pad_mode: str = "zero",
         groups: int = 1,
         weight: str = "sign",
+        latent: str = "fan",
         **options: Any,
     ) -> None:
         super().__init__()
+        check_sizes("BinaryConv2d", in_ch=in_ch, out_ch=out_ch, kernel=kernel, stride=stride, groups=groups)
+        if in_ch % groups or out_ch % groups:
+            raise XnorcError("BinaryConv2d", f"{in_ch} to {out_ch} channels", f"both multiples of groups, {groups}")
         if pad_mode not in PADDINGS:
             raise XnorcError("BinaryConv2d", f"padding mode {pad_mode!r}", f"one of {', '.join(PADDINGS)}")
         self.stride, self.pad, self.pad_mode, self.groups = stride, pad, pad_mode, groups
         self.real_weights = False
-        self.weight = nn.Parameter(_uniform(out_ch, in_ch // groups, kernel, kernel))
+        self.weight = nn.Parameter(_latent("BinaryConv2d", latent, out_ch, in_ch // groups, kernel, kernel))
         self.binarize = make_weight_binarizer(weight, out_ch, **options)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -94,16 +102,23 @@ class BinaryLinear(nn.Module):
     Args:
         in_features, out_features: sizes.
         weight: name of a weight binarizer of `xnorc.nn.weights`.
+        latent: how the latent weights start, as in `BinaryConv2d`.
         options: keyword arguments of the weight binarizer.
 
     Attributes:
-        weight: latent weights (out_features, in_features), uniform in +-1/sqrt(fan-in) at start.
+        weight: latent weights (out_features, in_features).
+
+    Raises:
+        XnorcError: sizes that are none, or an unknown start, weight binarizer or option.
     """
 
-    def __init__(self, in_features: int, out_features: int, *, weight: str = "sign", **options: Any) -> None:
+    def __init__(
+        self, in_features: int, out_features: int, *, weight: str = "sign", latent: str = "fan", **options: Any
+    ) -> None:
         super().__init__()
+        check_sizes("BinaryLinear", in_features=in_features, out_features=out_features)
         self.real_weights = False
-        self.weight = nn.Parameter(_uniform(out_features, in_features))
+        self.weight = nn.Parameter(_latent("BinaryLinear", latent, out_features, in_features))
         self.binarize = make_weight_binarizer(weight, out_features, **options)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -113,8 +128,14 @@ class BinaryLinear(nn.Module):
         return f"{self.weight.shape[1]}, {self.weight.shape[0]}"
 
 
-def _uniform(*shape: int) -> Tensor:
-    bound = math.prod(shape[1:]) ** -0.5
+def _latent(where: str, start: str, *shape: int) -> Tensor:
+    """Latent weights (out_ch, ...) at the start of training, see `BinaryConv2d`."""
+    if start not in LATENTS:
+        raise XnorcError(where, f"latent weights {start!r}", f"one of {', '.join(LATENTS)}")
+    fan_in = math.prod(shape[1:])
+    if start == "kaiming":
+        return torch.randn(shape) * (2 / fan_in) ** 0.5
+    bound = 1.0 if start == "unit" else fan_in**-0.5
     return torch.empty(shape).uniform_(-bound, bound)
 
 

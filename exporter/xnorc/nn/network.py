@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from xnorc.errors import XnorcError
 from xnorc.nn.binarizers import all_binarizers, make_binarizer
 from xnorc.nn.discovery import pick
+from xnorc.nn.ends import Stem
 from xnorc.nn.layers import BinaryConv2d, BinaryLinear
 from xnorc.nn.rprelu import RPReLU
 from xnorc.nn.surrogates import Surrogate
@@ -31,10 +33,12 @@ class Network(nn.Module):
         surrogate: of the binarizers; "" for each one's own default.
         weight_surrogate: of the weight binarizers; "" likewise.
         ede_start: t of an `ede` surrogate at the start of training (0.1 for VGG shapes in the papers).
-        pad_mode: padding of inner 3x3 convolutions, see `BinaryConv2d`.
+        latent: how latent weights start, see `BinaryConv2d`.
+        pad_mode: padding of inner 3x3 convolutions, see `BinaryConv2d`; `replicate` holds for the first layer too,
+            which has zeros otherwise.
         ends: weights of the first and last layers, see `Stem`.
         activation: between sum and binarizer: `none`, `hardtanh`, `prelu` or `rprelu`.
-        real: a real-valued twin (ReLU for the binarizers, weights as they are): a teacher.
+        real: a real-valued twin (ReLU for the binarizers, all weights as they are, `ends` as well): a teacher.
 
     Attributes:
         name: what recipes call it.
@@ -60,6 +64,7 @@ class Network(nn.Module):
         surrogate: str = "",
         weight_surrogate: str = "",
         ede_start: float = 1e-3,
+        latent: str = "fan",
         pad_mode: str = "zero",
         ends: str = "",
         activation: str = "",
@@ -73,14 +78,35 @@ class Network(nn.Module):
         self.in_ch, self.size, self.width, self.real = in_ch, size, width, real
         self._binarizer, self._options, self._surrogate = binarizer, options, surrogate
         self._weight, self._weight_surrogate, self._ede_start = weight, weight_surrogate, ede_start
-        self._pad_mode, self._ends = pad_mode, ends or type(self).ends
+        self._latent, self._pad_mode = latent, pad_mode
+        self._ends = "real" if real else ends or type(self).ends
         self._activation = activation or type(self).activation
         if self._activation not in ACTIVATIONS:
             raise XnorcError(f"network {self.name}", f"activation {activation!r}", f"one of {', '.join(ACTIVATIONS)}")
+        self._check_options()
+
+    def _check_options(self) -> None:
+        """Refuse an option that neither the network nor its binarizer has."""
+        kind = pick(all_binarizers(), self._binarizer, "binarizer")
+        theirs = [key for key in inspect.signature(kind).parameters if key not in ("channels", "surrogate")]
+        for key in self._options:
+            if key not in theirs:
+                ours = {k for c in (type(self), Network) for k in inspect.signature(c.__init__).parameters}
+                ours -= {"self", "classes", "choices", "options"}
+                raise XnorcError(
+                    f"network {self.name}",
+                    f"neither it nor its binarizer {self._binarizer} has an option {key!r}",
+                    f"the network has {', '.join(sorted(ours))}; {self._binarizer} has {', '.join(theirs) or 'none'}",
+                )
 
     def scaled(self, channels: int, multiple: int = 4) -> int:
         """channels * width, rounded to a positive multiple (tiles of DeSign cycle over 4 channels)."""
         return max(multiple, round(channels * self.width / multiple) * multiple)
+
+    def stem(self, out_ch: int, *, pad: int = 1) -> Stem:
+        """The first layer: convolution of pixels 3x3 and batch norm."""
+        border = "replicate" if self._pad_mode == "replicate" else "zero"
+        return Stem(self.in_ch, out_ch, pad=pad, pad_mode=border, weight=self._ends)
 
     def conv(self, in_ch: int, out_ch: int, kernel: int = 3, *, stride: int = 1, pad: int | None = None) -> nn.Module:
         """A binary convolution; `pad` is kernel // 2 unless given."""
@@ -96,6 +122,7 @@ class Network(nn.Module):
             pad=pad,
             pad_mode=self._pad_mode,
             weight=self._weight,
+            latent=self._latent,
             surrogate=surrogate,
         )
 
@@ -103,7 +130,8 @@ class Network(nn.Module):
         """A binary linear layer."""
         if self.real:
             return nn.Linear(in_features, out_features, bias=False)
-        return BinaryLinear(in_features, out_features, weight=self._weight, surrogate=self._weight_gradient())
+        surrogate = self._weight_gradient()
+        return BinaryLinear(in_features, out_features, weight=self._weight, latent=self._latent, surrogate=surrogate)
 
     def binarize(self, channels: int, norm: nn.BatchNorm2d | None = None, *, flat: bool = False) -> nn.Module:
         """The network's binarizer for `channels`, told of the batch norm just ahead; `flat` for (N, C) inputs."""
@@ -112,8 +140,7 @@ class Network(nn.Module):
         usual = pick(all_binarizers(), self._binarizer, "binarizer").usual
         surrogate = Surrogate(self._surrogate or usual, span=(self._ede_start, 1e1))
         made = make_binarizer(self._binarizer, channels, flat=flat, surrogate=surrogate, **self._options)
-        if norm is not None:
-            made.follow(norm)
+        made.follow(norm)
         return made
 
     def activate(self, channels: int) -> nn.Module:

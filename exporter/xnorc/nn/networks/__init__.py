@@ -6,7 +6,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from xnorc.nn.discovery import check_kinds, classes, pick
+from xnorc.nn.discovery import check_kinds, check_sizes, classes, pick
 from xnorc.nn.network import Network
 
 
@@ -19,10 +19,10 @@ def make_network(name: str, classes: int = 10, **options: Any) -> Network:
     """A network by name; options are those of `Network`'s subclasses.
 
     Raises:
-        XnorcError: no such network, an option it or its binarizers do not have, or a value of
-            another type.
+        XnorcError: no such network, an option that neither it nor its binarizer has, or a value of another type.
     """
     kind: Any = pick(all_networks(), name, "network")
+    check_sizes(f"network {name}", classes=classes)
     for base in (kind, Network):
         check_kinds(base, f"network {name}", options)
     made: Network = kind(classes, **options)

@@ -28,7 +28,7 @@ class BinaryNetVGG(Network):
         super().__init__(**choices)
         one, two, three, wide = (self.scaled(ch) for ch in (128, 256, 512, 1024))
         self.features = nn.Sequential(
-            first(self, one, self._ends),
+            first(self, one),
             plain(self, one, one, pool=True),
             plain(self, one, two),
             plain(self, two, two, pool=True),

@@ -25,7 +25,7 @@ class Compact(Network):
         super().__init__(**choices)
         one, two, three = (self.scaled(ch) for ch in (32, 64, 128))
         self.features = nn.Sequential(
-            first(self, one, self._ends, pool=True),
+            first(self, one, pool=True),
             plain(self, one, two, pool=True),
             plain(self, two, three, pool=True),
         )

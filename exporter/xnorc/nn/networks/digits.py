@@ -26,7 +26,7 @@ class Digits(Network):
         super().__init__(**choices)
         one, two, three = (self.scaled(ch) for ch in (32, 32, 64))
         self.features = nn.Sequential(
-            first(self, one, self._ends), plain(self, one, two, pool=True), plain(self, two, three, pool=True)
+            first(self, one), plain(self, one, two, pool=True), plain(self, two, three, pool=True)
         )
         self.head = nn.Sequential(nn.Flatten(), head(three * 4, classes, self._ends))
 

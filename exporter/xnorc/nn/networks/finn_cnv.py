@@ -28,7 +28,7 @@ class FinnCNV(Network):
         super().__init__(**choices)
         one, two, three, wide = (self.scaled(ch) for ch in (64, 128, 256, 512))
         self.features = nn.Sequential(
-            first(self, one, self._ends, pad=(32 - self.size) // 2),
+            first(self, one, pad=(32 - self.size) // 2),
             plain(self, one, one, pool=True, pad=0),
             plain(self, one, two, pad=0),
             plain(self, two, two, pool=True, pad=0),

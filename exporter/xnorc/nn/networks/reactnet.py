@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from xnorc.nn.ends import Stem, head
+from xnorc.nn.ends import head
 from xnorc.nn.network import Network
 
 WIDTHS = (64, 128, 128, 256, 256, 512, 512, 512, 512, 512, 512, 1024, 1024)
@@ -61,7 +61,7 @@ class ReActNet(Network):
         super().__init__(**choices)
         before = self.scaled(32)
         pad = 1 + (32 - self.size) // 2
-        layers: list[nn.Module] = [Stem(self.in_ch, before, pad=pad, weight="real" if self.real else self._ends)]
+        layers: list[nn.Module] = [self.stem(before, pad=pad)]
         for number, base in enumerate(WIDTHS):
             channels = before * 2 if number == 0 or base > WIDTHS[number - 1] else before
             layers.append(Block(self, before, channels, 2 if number and channels > before else 1))

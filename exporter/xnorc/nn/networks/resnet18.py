@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 
 from xnorc.nn.blocks import residual_stages
-from xnorc.nn.ends import Stem, head
+from xnorc.nn.ends import head
 from xnorc.nn.network import Network
 
 
@@ -35,7 +35,7 @@ class ResNet18(Network):
         super().__init__(**choices)
         widths = [self.scaled(ch) for ch in (64, 128, 256, 512)]
         pad = 1 + (32 - self.size) // 2
-        stem = Stem(self.in_ch, widths[0], pad=pad, weight="real" if self.real else self._ends)
+        stem = self.stem(widths[0], pad=pad)
         self.features = nn.Sequential(stem, residual_stages(self, stem, widths, 4, shortcut), nn.AdaptiveAvgPool2d(1))
         self.head = nn.Sequential(nn.Flatten(), head(widths[3], classes, self._ends))
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 
 from xnorc.nn.blocks import residual_stages
-from xnorc.nn.ends import Stem, head
+from xnorc.nn.ends import head
 from xnorc.nn.network import Network
 
 
@@ -28,7 +28,7 @@ class ResNet20(Network):
     def __init__(self, classes: int = 10, **choices: Any) -> None:
         super().__init__(**choices)
         widths = [self.scaled(ch) for ch in (16, 32, 64)]
-        stem = Stem(self.in_ch, widths[0], weight="real" if self.real else self._ends)
+        stem = self.stem(widths[0])
         stages = residual_stages(self, stem, widths, 6, "slice")
         self.features = nn.Sequential(stem, self.activate(widths[0]), stages, nn.AdaptiveAvgPool2d(1))
         self.head = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(widths[2]), head(widths[2], classes, self._ends))
