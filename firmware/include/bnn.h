@@ -27,7 +27,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BNN_ABI 3 // the model's header and this library must agree on it
+#define BNN_ABI 4 // the model's header and this library must agree on it
 
 #define BNN_WORDS(ch) (((ch) + 31u) / 32u) // packed words that hold ch channels
 
@@ -69,6 +69,16 @@ typedef struct {
     const uint8_t *cols;  // (w) class of each output column
     uint16_t n_cols;      // classes of columns
 } bnn_thresholds_t;
+
+// out = clamp((v * mul[c * step] + add[c * step]) >> shift, low, high), in 64 bits: sums to a stream.  What is clamped
+// fits 32 bits.
+typedef struct {
+    const int32_t *mul; // (ch), or one for all channels
+    const int64_t *add; // as many, in units of 2^-shift
+    int32_t low, high;  // saturation, within out_kind
+    uint8_t shift;      // 0..62
+    uint8_t step;       // 1, or 0 for one of each
+} bnn_requant_t;
 
 // ---- add: out = clamp((a * mul_a + b * mul_b + round) >> shift, low, high), round = half a unit ------------------
 typedef struct {
@@ -229,12 +239,13 @@ typedef struct {
     const int8_t *weights;       // (out_ch, kh, kw, in_ch / groups), or NULL: then
     const uint32_t *signs;       // (out_ch, BNN_WORDS(kh * kw * in_ch / groups)): the same order, one bit a weight
     bnn_thresholds_t thresholds; // for BIT output; thr is NULL otherwise
+    bnn_requant_t requant;       // for a stream; mul is NULL otherwise
     bnn_window_t window;
     uint16_t h, w, in_ch;
     uint16_t out_h, out_w, out_ch;
     uint16_t groups;
     uint8_t in_kind;  // U8, I8, I16
-    uint8_t out_kind; // BIT, I16, I32
+    uint8_t out_kind; // BIT; I16, I32; with requant I8, I16, I32
 } bnn_iconv2d_t;
 
 void bnn_iconv2d_ref(const bnn_iconv2d_t *node, const void *in, void *out);

@@ -296,7 +296,7 @@ static void finish(const bnn_bconv2d_lookup_t *node, const work_t *work, uint32_
         ((uint32_t *)out)[word] = ~plane[node->planes - 1] ^ node->flip[g];
         return;
     }
-    const bnn_sink_t sink = {&node->thresholds, out, node->out_w, node->out_ch, node->out_kind};
+    const bnn_sink_t sink = {&node->thresholds, out, node->out_w, node->out_ch, node->out_kind, NULL};
     const int32_t base = node->base[(size_t)node->rows[y] * node->n_cols + node->cols[x]];
     const uint32_t left = node->out_ch - 32u * g;
     int32_t *dots = (int32_t *)work->numbers;

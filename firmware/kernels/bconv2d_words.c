@@ -83,7 +83,7 @@ void bnn_bconv2d_words(const bnn_bconv2d_t *node, const uint32_t *in, void *out,
     const uint32_t out_per_group = (uint32_t)node->out_ch / node->groups;
     const uint32_t words = BNN_WORDS((uint32_t)node->in_ch / node->groups);
     const uint32_t fan_in = (uint32_t)node->window.kh * node->window.kw * words; // words of one output's weights
-    const bnn_sink_t sink = {&node->thresholds, out, node->out_w, node->out_ch, node->out_kind};
+    const bnn_sink_t sink = {&node->thresholds, out, node->out_w, node->out_ch, node->out_kind, NULL};
     for (uint32_t y = 0; y < node->out_h; y++) {
         for (uint32_t x = 0; x < node->out_w; x++) {
             const uint32_t *weights = node->weights;

@@ -23,7 +23,8 @@ void bnn_iconv2d_quads(const bnn_iconv2d_t *node, const void *in, void *out, voi
     const uint32_t per_group = (uint32_t)node->in_ch / node->groups;
     const uint32_t out_per_group = (uint32_t)node->out_ch / node->groups;
     const uint32_t fan_in = (uint32_t)node->window.kh * node->window.kw * per_group;
-    const bnn_sink_t sink = {&node->thresholds, out, node->out_w, node->out_ch, node->out_kind};
+    const bnn_requant_t *requant = node->requant.mul != NULL ? &node->requant : NULL;
+    const bnn_sink_t sink = {&node->thresholds, out, node->out_w, node->out_ch, node->out_kind, requant};
     int16_t *window = scratch;
     for (uint32_t y = 0; y < node->out_h; y++) {
         for (uint32_t x = 0; x < node->out_w; x++) {

@@ -32,6 +32,11 @@ static int32_t dot_at(const bnn_iconv2d_t *node, const void *in, uint32_t y, uin
     return sum;
 }
 
+static int32_t requantized(const bnn_requant_t *by, uint32_t o, int32_t sum) {
+    const int64_t wide = ((int64_t)sum * by->mul[o * by->step] + by->add[o * by->step]) >> by->shift;
+    return wide < by->low ? by->low : wide > by->high ? by->high : (int32_t)wide;
+}
+
 void bnn_iconv2d_ref(const bnn_iconv2d_t *node, const void *in, void *out) {
     const bnn_thresholds_t *thr = &node->thresholds;
     size_t pixel = 0;
@@ -39,7 +44,9 @@ void bnn_iconv2d_ref(const bnn_iconv2d_t *node, const void *in, void *out) {
         for (uint32_t x = 0; x < node->out_w; x++, pixel++) {
             if (node->out_kind != BNN_BIT) {
                 for (uint32_t o = 0; o < node->out_ch; o++) {
-                    bnn_store(out, pixel * node->out_ch + o, node->out_kind, dot_at(node, in, y, x, o));
+                    const int32_t sum = dot_at(node, in, y, x, o);
+                    const int32_t v = node->requant.mul != NULL ? requantized(&node->requant, o, sum) : sum;
+                    bnn_store(out, pixel * node->out_ch + o, node->out_kind, v);
                 }
                 continue;
             }

@@ -48,7 +48,8 @@ void bnn_iconv2d_signs(const bnn_iconv2d_t *node, const void *in, void *out, voi
     const uint32_t out_per_group = (uint32_t)node->out_ch / node->groups;
     const uint32_t fan_in = (uint32_t)node->window.kh * node->window.kw * per_group;
     const uint32_t words = BNN_WORDS(fan_in);
-    const bnn_sink_t sink = {&node->thresholds, out, node->out_w, node->out_ch, node->out_kind};
+    const bnn_requant_t *requant = node->requant.mul != NULL ? &node->requant : NULL;
+    const bnn_sink_t sink = {&node->thresholds, out, node->out_w, node->out_ch, node->out_kind, requant};
     int32_t *tables = scratch;                                                // (words, TABLES, ENTRIES)
     int16_t *window = (int16_t *)(void *)(tables + words * TABLES * ENTRIES); // (words * INPUTS), 0 beyond fan_in
     for (uint32_t i = fan_in; i < words * INPUTS; i++) window[i] = 0;

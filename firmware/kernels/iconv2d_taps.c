@@ -71,7 +71,8 @@ void bnn_walk_quads(const bnn_iconv2d_t *node, const void *in, void *out, iconv2
     const bnn_window_t *win = &node->window;
     const uint32_t element = node->in_kind == BNN_I16 ? 2 : 1, tail = node->out_ch % QUAD;
     const uint32_t step = QUAD * n, quad_bytes = step * win->kh * win->kw;
-    const bnn_sink_t sink = {&node->thresholds, out, node->out_w, node->out_ch, node->out_kind};
+    const bnn_requant_t *requant = node->requant.mul != NULL ? &node->requant : NULL;
+    const bnn_sink_t sink = {&node->thresholds, out, node->out_w, node->out_ch, node->out_kind, requant};
     iconv2d_taps_t taps = {list, list + (uint32_t)win->kh * win->kw, 0, 0};
     iconv2d_rect_t rect = {.row_step = (uint32_t)win->dilation_h * node->w * node->in_ch,
                            .col_step = (uint32_t)win->dilation_w * node->in_ch,

@@ -10,6 +10,7 @@ several such fields give their product.  Fields not given take the defaults of t
     pad_mode, pad_value            as in Window
     in, out                        kinds: bit, u8, i8, i16, i32
     thr                            random | extremes | interval | tile | map | never_always
+    requant, shift                 channels | alike | clipped | ends: of iconv2d
     data                           random | lowest | highest | close | ends: the inputs' values
     within                         number: the inputs' values lie within +- this, as far as their kinds reach
 """
@@ -25,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from xnorc.program import ALWAYS, NEVER, Kind, Node, Tensor, Thresholds, Window, from_map
+from xnorc.program import ALWAYS, NEVER, Kind, Node, Requant, Tensor, Thresholds, Window, from_map
 from xnorc.program.nodes.add import Add
 from xnorc.program.nodes.affine import Affine
 from xnorc.program.nodes.bconv2d import BConv2d
@@ -191,7 +192,30 @@ def iconv2d(f: Fields, rng: Rng) -> Built:
     kind = Kind(f.get("in", "u8"))
     reach = int(np.abs(weights.astype(int)).sum(axis=(1, 2, 3)).max()) * max(abs(b) for b in kind.range) // 4 + 2
     x, fields = _conv(f, rng, kind, weights, -reach, reach)
+    if "requant" in f:
+        fields["requant"] = requant(str(f["requant"]), f.get("shift", 32), reach, fields["output"], rng)
     return IConv2d(**fields), (x,)
+
+
+def requant(how: str, shift: int, reach: int, output: Tensor, rng: Rng) -> Requant:
+    """For sums within +-4 reach.  `channels`: numbers of their own, some of which saturate; `alike`: one scale, rounded
+    to nearest; `clipped`: within the middle half; `ends`: the greatest constants that 64 bits, and 32 once shifted,
+    allow."""
+    ch, (least, most) = output.shape[2], output.kind.range
+    room = min(2**63, 2 ** (31 + shift)) - 2 ** (shift + 1)  # for 4 reach * mul + add
+    scale = min(max(1, (most << shift) // reach), room // (8 * reach), 2**31 - 1)
+    mul = np.full(ch, scale, np.int64)
+    add = np.full(ch, 1 << shift >> 1, np.int64)
+    if how == "channels":
+        mul = rng.integers(-scale, scale, ch, endpoint=True)
+        most_add = min(most << shift, room) // 4
+        add = rng.integers(-most_add, most_add, ch, endpoint=True)
+    elif how == "ends":
+        big = min(2**31 - 1, room // (4 * reach))
+        mul = np.where(np.arange(ch) % 2, big, -big)
+        add = np.where(np.arange(ch) % 4 < 2, 1, -1) * (room - 4 * reach * big)
+    low, high = (least // 2, most // 2) if how == "clipped" else (least, most)
+    return Requant(mul=mul.astype(np.int32), add=add, shift=shift, low=low, high=high)
 
 
 def bmatmul(f: Fields, rng: Rng) -> Built:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import numpy as np
-from grid import BUILDERS, thresholds
+from grid import BUILDERS, requant, thresholds
 
 from xnorc.errors import ProgramError
 from xnorc.program import Kind, Node, Program, Tensor, Window
@@ -115,9 +115,14 @@ class Grower:
         reach = max(1, weights[0].size * unit // 4)
         how = str(self.rng.choice(["random", "random", "interval", "tile", "extremes"]))
         thr = thresholds(how, shape, -reach, reach, self.rng) if bits else None
+        more = {}
+        if cls is IConv2d and not bits and self.rng.random() < 0.5:
+            kind = Kind(str(self.rng.choice(["i8", "i16", "i16", "i32"])))
+            how, shift = str(self.rng.choice(["channels", "alike", "clipped"])), int(self.rng.integers(16, 41))
+            more["requant"] = requant(how, shift, 4 * reach, self.output(shape, kind), self.rng)
         return self.accept(
             cls(name="conv", inputs=(x.name,), output=self.output(shape, kind), weights=weights, window=window,
-                groups=groups, thresholds=thr)
+                groups=groups, thresholds=thr, **more)
         )  # fmt: skip
 
     def _pool(self, cls: type, kinds: tuple[Kind, ...], out: Kind | None, **more: object) -> bool:

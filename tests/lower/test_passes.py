@@ -12,7 +12,7 @@ from torch import nn
 from xnorc import lower as package
 from xnorc.lower import PASSES
 from xnorc.lower.passes.drop_unread import drop_unread
-from xnorc.lower.passes.fuse_thresholds import fuse_thresholds
+from xnorc.lower.passes.fuse_epilogues import fuse_epilogues
 from xnorc.lower.passes.merge_equal import merge_equal
 
 
@@ -35,7 +35,21 @@ class Residual(nn.Module):
         return self.head(torch.where(x >= 0, 1.0, -1.0).flatten(1))
 
 
+class Stencil(nn.Module):
+    """Real weights - stream - depthwise real weights - bits."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem, self.norm = nn.Conv2d(1, 6, 3), nn.BatchNorm2d(6)
+        self.each, self.head = nn.Conv2d(6, 6, 3, groups=6), Linear(6 * 16, 5)
+
+    def forward(self, x):
+        x = self.each(self.norm(self.stem(x)))
+        return self.head(torch.where(x > 0, 1.0, -1.0).flatten(1))
+
+
 NETS = {
+    "stencil": (lively(Stencil()), (1, 1, 8, 8)),
     "digits": (digits_like(), (1, 1, 8, 8)),
     "residual": (lively(Residual()), (1, 1, 8, 8)),
     "vector": (lively(nn.Sequential(Linear(9, 33), nn.BatchNorm1d(33), Bits(), Linear(33, 4))), (1, 9)),
@@ -67,8 +81,16 @@ def test_run_before_equals_run_after(unpassed, tidy):
 def test_passes_change_what_they_are_for():
     program = lowered(digits_like(), (1, 1, 8, 8)).program
     assert [n.op for n in program.nodes] == ["iconv2d", "bconv2d", "bmaxpool2d", "bconv2d", "affine"]
-    for tidy in (drop_unread, merge_equal, fuse_thresholds):
+    for tidy in (drop_unread, merge_equal, fuse_epilogues):
         assert tidy(program).dump() == program.dump()  # nothing is left to do
+
+
+def test_an_affine_that_alone_reads_integer_sums_leaves_no_map_of_them():
+    program = lowered(lively(Stencil()), (1, 1, 8, 8), calibration=images((1, 1, 8, 8), 20), weight_bits=8).program
+    assert [n.op for n in program.nodes] == ["iconv2d", "iconv2d", "bconv2d", "affine"]
+    stem, stencil = program.nodes[:2]
+    assert (stem.output.kind, stem.requant is not None) == ("i16", True)
+    assert (stencil.output.kind, stencil.requant is None) == ("bit", True)
 
 
 def test_equal_bits_of_one_sum_are_kept_once():

@@ -21,7 +21,7 @@ from xnorc.lower.ops import DOTS, is_call
 from xnorc.lower.options import Options
 from xnorc.lower.passes.absorb_permutations import absorb_permutations
 from xnorc.lower.passes.drop_unread import drop_unread
-from xnorc.lower.passes.fuse_thresholds import fuse_thresholds
+from xnorc.lower.passes.fuse_epilogues import fuse_epilogues
 from xnorc.lower.passes.merge_equal import merge_equal
 from xnorc.lower.points import lower_point
 from xnorc.lower.source import Source
@@ -31,7 +31,7 @@ from xnorc.program import Program
 
 __all__ = ["PASSES", "Lowered", "Options", "lower"]
 
-PASSES: tuple[Callable[[Program], Program], ...] = (drop_unread, merge_equal, fuse_thresholds, absorb_permutations)
+PASSES: tuple[Callable[[Program], Program], ...] = (drop_unread, merge_equal, fuse_epilogues, absorb_permutations)
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,6 +21,8 @@ from xnorc.lower.streams import stream
 from xnorc.program import Kind, Window
 from xnorc.program.nodes.sumpool2d import SumPool2d
 
+SUM = 2**31 - 1  # greatest int32
+
 
 @dataclass(frozen=True, eq=False)
 class Pooling:
@@ -41,7 +43,8 @@ class Pooling:
 
 
 def lower_average(lowering: Lowering, node: fx.Node) -> Source:
-    """Emit a SumPool2d over the integers ahead, or over a stream where the way to it is not affine."""
+    """Emit a SumPool2d over the integers ahead, or over a stream where the way to it is not affine or 32 bits do not
+    hold the sums."""
     before = node.args[0]
     assert isinstance(before, fx.Node)
     pooling = _pooling(lowering, node, before)
@@ -50,7 +53,9 @@ def lower_average(lowering: Lowering, node: fx.Node) -> Source:
     ch, h, w = pooling.map_shape[1:]
     tensor, _ = routed(lowering, node, source.tensor, at, (h, w, ch), nchw=True)
     per_channel_slope, per_channel_offset = slope.reshape(ch, -1), offset.reshape(ch, -1)
-    if np.ptp(per_channel_slope, axis=1).any() or np.ptp(per_channel_offset, axis=1).any():
+    taps = pooling.window.kh * pooling.window.kw
+    varies = np.ptp(per_channel_slope, axis=1).any() or np.ptp(per_channel_offset, axis=1).any()
+    if varies or taps * max(-int(source.low.min()), int(source.high.max())) > SUM:
         made = stream(lowering, before, lowering.scales.int16(before))
         slope, offset, at = (pooling.channels_first(values) for values in (made.scale, made.offset, made.at))
         tensor, _ = routed(lowering, node, made.tensor, at, (h, w, ch), nchw=True)
@@ -61,7 +66,6 @@ def lower_average(lowering: Lowering, node: fx.Node) -> Source:
     channel = np.repeat(np.arange(ch), len(pooling.factor) // ch)
     scale = per_channel_slope[channel, 0] * pooling.factor
     shift = per_channel_offset[channel, 0] * pooling.factor * pooling.count
-    taps = pooling.window.kh * pooling.window.kw
     low, high = min(0, int(source.low.min())) * taps, max(0, int(source.high.max())) * taps
     whole = bool(
         (per_channel_slope == np.rint(per_channel_slope)).all()

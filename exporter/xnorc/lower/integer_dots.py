@@ -8,12 +8,14 @@ from torch import fx
 
 from xnorc.lower.geometry import Geometry, arranged, output_channel
 from xnorc.lower.met import inputs_met
+from xnorc.lower.narrowing import narrowed, waits_for_thresholds
 from xnorc.lower.noise import measured_noise
 from xnorc.lower.operand import Operand
 from xnorc.lower.ops import shape_of
 from xnorc.lower.quantise import BASE, int8_weights, int16_weights
 from xnorc.lower.real_weights import channel_slopes, fits, folded, rounds_for_inputs, takes_16_bits
 from xnorc.lower.rounding import rounded_in_groups
+from xnorc.lower.scales import LIMIT16
 from xnorc.lower.source import Source, canonical, program_shape
 from xnorc.lower.state import Lowering
 from xnorc.program import Kind, Tensor
@@ -54,16 +56,21 @@ def integer_dot(
             f"{16 if wide else 8} bits, by at most {share:.2g} of the greatest"
         )
     channel = output_channel(node)
+    scale, narrow = step[channel], waits_for_thresholds(lowering, node)
+    if narrow:
+        reach = int(max(-least.min(), most.max()))
+        output, scale, offset = narrowed(lowering, node, output, scale, offset, reach)
+        least, most = np.full(len(w), -LIMIT16), np.full(len(w), LIMIT16)
     return Source(
         node=node,
         tensor=output,
         at=canonical(shape_of(node)),
-        scale=step[channel],
+        scale=scale,
         offset=offset,
         low=least[channel],
         high=most[channel],
         noise=measured_noise(lowering, node, x, w, None, offset),
-        exact=bool(exact.all() and x.error == 0.0),
+        exact=bool(exact.all() and x.error == 0.0) and not narrow,
     )
 
 

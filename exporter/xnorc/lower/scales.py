@@ -7,6 +7,8 @@ scale puts HEADROOM times the greatest calibrated magnitude at the int16 limit.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 from torch import fx
@@ -52,13 +54,16 @@ class Scales:
 
     def samples(self, node: fx.Node, count: int = IMAGES) -> np.ndarray:
         """float64 (images, elements): a node's values over up to `count` calibration images."""
+        return np.stack(list(self.one_by_one(node, count)))
+
+    def one_by_one(self, node: fx.Node, count: int = IMAGES) -> Iterator[np.ndarray]:
+        """The rows of `samples`, each made when it is asked for."""
         data = self.options.calibration
         assert data is not None
-        found = []
         for i in _spread(len(data), count):
             real = images_to_float(data[i : i + 1], self.captured.example, self.options)
-            found.append(run(self.captured.graph, {self.captured.input: real}, [node])[node])
-        return np.stack([value.detach().double().reshape(-1).numpy() for value in found])
+            value = run(self.captured.graph, {self.captured.input: real}, [node])[node]
+            yield value.detach().double().reshape(-1).numpy()
 
     def reach(self, node: fx.Node) -> float:
         """A magnitude to ask a chain at: calibrated, or the proved bound where there is no data."""

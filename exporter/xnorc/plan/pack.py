@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Parts that several nodes' structs share: kinds, windows, thresholds, packed signs."""
+"""Parts that several nodes' structs share: kinds, windows, thresholds, requantization, packed signs."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from xnorc.plan.layout import Array, Member, Struct, named, pointer, scalars
-from xnorc.program import Kind, Thresholds, Window, pack_bits
+from xnorc.program import Kind, Requant, Thresholds, Window, pack_bits
 from xnorc.program.window import PAD_MODES
 
 KINDS = (Kind.BIT, Kind.U8, Kind.I8, Kind.I16, Kind.I32)  # the order of the enum in bnn.h
@@ -60,6 +60,25 @@ def thresholds(value: Thresholds | None) -> Member:
             *scalars("uint16_t", n_cols=value.thr.shape[1]),
         )
     return Member("thresholds", "bnn_thresholds_t", Struct("bnn_thresholds_t", members))
+
+
+def requant(value: Requant | None) -> Member:
+    """bnn_requant_t; NULL where the node has none, one number of each kind where channels are alike."""
+    if value is None:
+        mul = add = None
+        rest = dict.fromkeys(("low", "high", "shift", "step"), 0)
+    else:
+        alike = bool((value.mul == value.mul[0]).all() and (value.add == value.add[0]).all())
+        kept = slice(0, 1 if alike else None)
+        mul, add = Array("int32_t", value.mul[kept], "(ch)"), Array("int64_t", value.add[kept], "(ch)")
+        rest = {"low": value.low, "high": value.high, "shift": value.shift, "step": int(not alike)}
+    members = (
+        pointer("mul", mul, "int32_t"),
+        pointer("add", add, "int64_t"),
+        *scalars("int32_t", low=rest["low"], high=rest["high"]),
+        *scalars("uint8_t", shift=rest["shift"], step=rest["step"]),
+    )
+    return Member("requant", "bnn_requant_t", Struct("bnn_requant_t", members))
 
 
 def sign_words(weights: np.ndarray) -> np.ndarray:

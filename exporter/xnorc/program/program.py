@@ -154,6 +154,9 @@ def _details(node: Node, tensors: dict[str, Tensor]) -> str:
             + (" interval" if thresholds.thr2 is not None else "")
             + (f" flip {int(thresholds.flip.sum())}" if thresholds.flip.any() else "")
         )
+    requant = getattr(node, "requant", None)
+    if requant is not None:
+        words.append(f"requant >> {requant.shift} within {requant.low}..{requant.high}")
     macs = node.macs(*(tensors[name] for name in node.inputs))
     if macs:
         words.append(f"macs {macs}")

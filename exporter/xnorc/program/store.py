@@ -22,12 +22,13 @@ import numpy as np
 from xnorc.errors import ProgramError
 from xnorc.program.node import Node, registry
 from xnorc.program.program import Program
+from xnorc.program.requant import Requant
 from xnorc.program.tensor import Kind, Tensor
 from xnorc.program.thresholds import Thresholds
 from xnorc.program.window import Window
 
 FORMAT = 1
-_PARTS = {cls.__name__: cls for cls in (Tensor, Window, Thresholds)}
+_PARTS = {cls.__name__: cls for cls in (Tensor, Window, Thresholds, Requant)}
 
 
 def save(program: Program, folder: Path) -> None:

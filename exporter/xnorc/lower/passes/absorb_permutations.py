@@ -77,7 +77,11 @@ def _is_permutation(gather: Gather, tensors: dict[str, Tensor]) -> bool:
 def _ordered(node: Node, channel: np.ndarray, output: Tensor, source: str) -> Node:
     """The node with its output channels in another order, reading `source` unless it is the convolution."""
     if isinstance(node, BConv2d | IConv2d):
-        return replace(node, output=output, weights=node.weights[channel], thresholds=_thresholds(node, channel))
+        made = replace(node, output=output, weights=node.weights[channel], thresholds=_thresholds(node, channel))
+        if isinstance(made, IConv2d) and made.requant is not None:
+            by = made.requant
+            made = replace(made, requant=replace(by, mul=by.mul[channel], add=by.add[channel]))
+        return made
     if isinstance(node, Affine):
         mul, add = np.ascontiguousarray(node.mul[..., channel]), np.ascontiguousarray(node.add[..., channel])
         return replace(node, inputs=(source,), output=output, mul=mul, add=add)

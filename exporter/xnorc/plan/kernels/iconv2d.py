@@ -10,7 +10,7 @@ import numpy as np
 
 from xnorc.plan.kernel import Kernel
 from xnorc.plan.layout import Array, Struct, pointer, scalars
-from xnorc.plan.pack import kind, sign_words, thresholds, window
+from xnorc.plan.pack import kind, requant, sign_words, thresholds, window
 from xnorc.program import Node, Tensor, words
 from xnorc.program.nodes.iconv2d import IConv2d
 
@@ -77,6 +77,7 @@ def build(conv: IConv2d, source: Tensor, weights: Array | None, signs: Array | N
         pointer("weights", weights, "int8_t"),
         pointer("signs", signs, "uint32_t"),
         thresholds(conv.thresholds),
+        requant(conv.requant),
         window(conv.window),
         *scalars("uint16_t", h=h, w=w, in_ch=in_ch, out_h=out_h, out_w=out_w, out_ch=out_ch, groups=conv.groups),
         kind("in_kind", source.kind),

@@ -98,10 +98,11 @@ def check_conv(node: Node, source: Tensor, weights: np.ndarray, window: Window, 
         f"{(*window.out_hw(h, w), out_ch)}",
     )
     bits = getattr(node, "thresholds", None) is not None
-    kinds = (Kind.BIT,) if bits else (Kind.I16, Kind.I32)
+    stream = getattr(node, "requant", None) is not None
+    kinds = (Kind.BIT,) if bits else (Kind.I8, Kind.I16, Kind.I32) if stream else (Kind.I16, Kind.I32)
     expect(
         node.output.kind in kinds,
         node,
         f"output kind {node.output.kind.value}",
-        "bit with thresholds, i16 or i32 without",
+        "bit with thresholds, i8 to i32 with requant, i16 or i32 without either",
     )

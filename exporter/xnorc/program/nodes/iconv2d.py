@@ -11,6 +11,7 @@ import numpy as np
 from xnorc.program.conv import windowed_sum
 from xnorc.program.node import Bounds, Node, expect
 from xnorc.program.nodes.bconv2d import check_conv
+from xnorc.program.requant import Requant
 from xnorc.program.tensor import Kind, Tensor
 from xnorc.program.thresholds import Thresholds
 from xnorc.program.window import Window
@@ -23,13 +24,15 @@ class IConv2d(Node):
     Attributes:
         weights: int8 (out_ch, kh, kw, in_ch // groups), -127..127; all +-1 renders as packed signs.
         window, groups: as in BConv2d; `window.pad_value` is an integer of the input's kind.
-        thresholds: gives a bit output; None leaves the sum (int16 or int32).
+        thresholds: gives a bit output.
+        requant: gives a stream (int8 to int32).  Without either the sum is left (int16 or int32).
     """
 
     weights: np.ndarray
     window: Window
     groups: int = 1
     thresholds: Thresholds | None = None
+    requant: Requant | None = None
 
     in_kinds: ClassVar[tuple[Kind, ...]] = (Kind.U8, Kind.I8, Kind.I16)
 
@@ -56,7 +59,10 @@ class IConv2d(Node):
 
     def run(self, *arrays: np.ndarray) -> np.ndarray:
         dot = self.dot(arrays[0])
-        return dot.astype(self.output.kind.dtype) if self.thresholds is None else self.thresholds.apply(dot)
+        if self.thresholds is not None:
+            return self.thresholds.apply(dot)
+        out = dot if self.requant is None else self.requant.apply(dot)
+        return out.astype(self.output.kind.dtype)
 
     def check(self, *tensors: Tensor) -> None:
         expect(
@@ -75,9 +81,25 @@ class IConv2d(Node):
         expect(max(abs(b) for b in reach) < 2**31 - 1, self, f"sums within {reach} exceed int32")
         if self.thresholds is not None:
             self.thresholds.verify(self.name, self.output.shape, reach)
+        if self.requant is not None:
+            expect(self.thresholds is None, self, "thresholds and requant exclude each other")
+            self.requant.check(self.name, self.output)
+
+    def verify(self, tensors: tuple[Tensor, ...], bounds: tuple[Bounds, ...]) -> Bounds:
+        result = super().verify(tensors, bounds)
+        reach = self._sum_bounds(*bounds[0])
+        expect(
+            self.requant is None or self.requant.fits(reach),
+            self,
+            f"sums within {reach} leave 64 bits where they are requantized, or 32 once shifted",
+        )
+        return result
 
     def bounds(self, *bounds: Bounds) -> Bounds:
-        return self._sum_bounds(*bounds[0]) if self.thresholds is None else (0, 1)
+        if self.thresholds is not None:
+            return 0, 1
+        reach = self._sum_bounds(*bounds[0])
+        return reach if self.requant is None else self.requant.bounds(reach)
 
     def macs(self, *tensors: Tensor) -> int:
         return self.output.size * int(np.prod(self.weights.shape[1:]))
