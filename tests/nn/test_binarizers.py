@@ -177,8 +177,8 @@ def test_lab_equals_the_comparison_of_two_maps_and_its_soft_gradient() -> None:
     torch.manual_seed(0)
     two = nn.Conv2d(CH, 2 * CH, 3, padding=1, groups=CH).double()  # output channels c * 2 + q
     lab = LAB(CH, pad="zero").double()
-    lab.taps.data = (two.weight[1::2] - two.weight[0::2]).detach()
-    lab.bias.data = (two.bias[1::2] - two.bias[0::2]).detach()
+    lab.take_over(two.weight, two.bias)
+    assert torch.equal(lab.taps, two.weight[1::2] - two.weight[0::2])
     x, g = (maps(2, CH, 5, 5, seed=s).double() for s in (0, 1))
     y = two(x).reshape(2, CH, 2, 5, 5)
     assert torch.equal(lab(x), y.argmax(2) * 2.0 - 1)
@@ -201,6 +201,19 @@ def test_lab_equals_the_comparison_of_two_maps_and_its_soft_gradient() -> None:
     (soft * g).sum().backward()
     (lab(x) * g).sum().backward()
     torch.testing.assert_close(lab.bias.grad, d.grad)
+
+
+@pytest.mark.parametrize("beta", [2.5, -0.7, 0.0])
+@pytest.mark.parametrize("form", [LAB, LABPair])
+def test_kernels_trained_as_two_maps_are_taken_over_whatever_sign_beta_has(form: type[LAB], beta: float) -> None:
+    torch.manual_seed(0)
+    two = nn.Conv2d(CH, 2 * CH, 3, padding=1, groups=CH).double()
+    made, x = form(CH, pad="zero").double(), maps(2, CH, 5, 5).double()
+    made.take_over(two.weight, two.bias, beta)
+    shape, axis = ((2, CH, 2, 5, 5), 2) if form is LAB else ((2, 2, CH, 5, 5), 1)  # as drawn; as the code reshapes
+    assert torch.equal(made(x), (beta * two(x)).reshape(shape).argmax(axis) * 2.0 - 1)
+    with pytest.raises(XnorcError, match=r"\(16, 1, 3, 3\) and \(16,\)"):
+        made.take_over(two.weight[:8], two.bias[:8])
 
 
 def test_lab_pair_compares_the_channels_that_the_published_reshape_compares() -> None:

@@ -4,6 +4,7 @@
 The paper compares two depthwise maps, k1*x + b1 > k0*x + b0.  Only their difference matters, so it is what is
 learned here: D = k1 - k0 and d = b1 - b0, half the taps.  Under SGD this equals the two-map form at half the
 learning rate for D; its temperature beta is the surrogate's steepness, fixed at 1.  A tie gives -1, as argmax does.
+`take_over` turns kernels that were trained in the paper's form into this one.
 """
 
 from __future__ import annotations
@@ -74,6 +75,33 @@ class LAB(Binarizer):
         first, second = (torch.empty(shape).uniform_(-bound, bound) for _ in range(2))
         return second - first if self.planes == 1 else first
 
+    def take_over(self, weight: Tensor, bias: Tensor, beta: float = 1.0) -> None:
+        """Become the binarizer of a network trained in the paper's form, of two maps per channel.
+
+        A beta below 0 turns the comparison round, and 0 gives -1 everywhere, as there.
+
+        Args:
+            weight: (2C, 1, 3, 3) of a depthwise Conv2d; output 2c + q is map q of channel c.
+            bias: (2C,).
+            beta: the trained temperature.
+
+        Raises:
+            XnorcError: weights or biases of another shape.
+        """
+        c = self.channels
+        if weight.shape != (2 * c, 1, 3, 3) or bias.shape != (2 * c,):
+            shapes = f"weights {tuple(weight.shape)}, biases {tuple(bias.shape)}"
+            raise XnorcError(self.name, shapes, f"({2 * c}, 1, 3, 3) and ({2 * c},)")
+        sign = (beta > 0) - (beta < 0)
+        with torch.no_grad():
+            taps, difference = self.compared(weight.reshape(c, 2, 3, 3), bias.reshape(c, 2))
+            self.taps.copy_(sign * taps)
+            self.bias.copy_(sign * difference)
+
+    def compared(self, kernels: Tensor, biases: Tensor) -> tuple[Tensor, Tensor]:
+        """Two maps' kernels (C, 2, 3, 3) and biases (C, 2) -> taps and bias of what is compared."""
+        return (kernels[:, 1] - kernels[:, 0])[:, None], biases[:, 1] - biases[:, 0]
+
     def margin(self, x: Tensor) -> Tensor:
         """D * x + d, (N, C, H, W)."""
         if self.pad == "zero":
@@ -104,6 +132,11 @@ class LABPair(LAB):
         if channels % 2:
             raise XnorcError(self.name, f"{channels} channels", "an even number")
         super().__init__(channels, surrogate, pad=pad, init=init)
+
+    def compared(self, kernels: Tensor, biases: Tensor) -> tuple[Tensor, Tensor]:
+        j = torch.arange(self.channels)
+        low, high, q = j // 2, self.channels // 2 + j // 2, j % 2
+        return torch.stack([-kernels[low, q], kernels[high, q]], 1), biases[high, q] - biases[low, q]
 
     def margin(self, x: Tensor) -> Tensor:
         n, c, h, w = x.shape
