@@ -23,6 +23,7 @@ from xnorc.nn.borders import replicated
 from xnorc.nn.learner import LAYOUTS, Learner, learning_rate
 from xnorc.nn.progress import Epoch
 from xnorc.nn.recipe import Recipe, Stage, load_recipe, parse_recipe, recipe_names, to_toml
+from xnorc.nn.surrogates import Surrogate
 from xnorc.nn.train import Machine, train
 
 
@@ -131,6 +132,36 @@ def test_an_interrupted_training_resumes_to_the_same_weights(few: DataSet, tmp_p
     assert [(e["phase"], e["epoch"]) for e in logs[0]] == [("stage 1", i) for i in (1, 2, 3)] + [
         ("stage 2", i) for i in (1, 2, 3, 4)
     ]
+
+
+def test_binary_weights_start_from_the_real_ones_of_the_stage_before(few: DataSet, tmp_path: Path) -> None:
+    first = small(real_weights=True, weight_decay=1e-5, decay="conv").stages
+    still = small(lr=0.0, epochs=1, clip=False).stages
+    train(replace(small(), stages=first), few, tmp_path / "one", progress=False)
+    train(replace(small(), stages=first + still), few, tmp_path / "two", progress=False)
+    one, two = weights(tmp_path / "one"), weights(tmp_path / "two")
+    kept = [key for key in one if key.endswith("weight")]
+    assert len([key for key in kept if one[key].dim() > 1]) == 4
+    assert all(torch.equal(one[key], two[key]) for key in kept)
+    fresh = replace(small(), stages=still)
+    train(fresh, few, tmp_path / "none", progress=False)
+    assert not any(torch.equal(one[key], weights(tmp_path / "none")[key]) for key in kept)
+    network = checkpoint.load(tmp_path / "two")
+    seen = network.features[1][0].binarize(network.features[1][0].weight)  # type: ignore[index]
+    assert set(seen.unique().tolist()) == {-1.0, 1.0}
+
+
+def test_the_estimator_of_sd_bnn_rises_from_epoch_to_epoch(few: DataSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    network = make_network(
+        "digits", in_ch=1, size=8, width=0.25, binarizer="asd", weight="wsd", weight_surrogate="ede", ede_start=0.1
+    )
+    learner = Learner(network, Stage(epochs=5), few.train, 0, None)
+    steps = [m for m in network.features.modules() if isinstance(m, Surrogate) and m.name == "ede"]
+    assert len(steps) == 5  # three of ASD, two of WSD
+    for epoch in range(5):
+        monkeypatch.setattr(Learner, "current_epoch", epoch)
+        learner.on_train_epoch_start()
+        assert {step.steepness for step in steps} == {pytest.approx(10 ** (-1 + 2 * epoch / 5))}
 
 
 def test_another_training_is_not_resumed(few: DataSet, tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ class Network(nn.Module):
         surrogate: of the binarizers; "" for each one's own default.
         weight_surrogate: of the weight binarizers; "" likewise.
         ede_start: t of an `ede` surrogate at the start of training (0.1 for VGG shapes in the papers).
-        latent: how latent weights start, see `BinaryConv2d`.
+        latent: how latent weights of inner layers start, see `BinaryConv2d`.
         pad_mode: padding of inner 3x3 convolutions, see `BinaryConv2d`; `replicate` holds for the first layer too,
             which has zeros otherwise.
         ends: weights of the first and last layers, see `Stem`.
