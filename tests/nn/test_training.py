@@ -301,6 +301,16 @@ def test_shipped_recipes_name_networks_that_can_be_built_and_survive_a_round_tri
         ("[network]\nname = 'digits'\n[[stage]]\nepochs = 2\nflip = 1", "flip is 1"),
         ("[network]\nname = 'digits'\n[[stage]]\nepochs = 0", "start at 1"),
         ("[network]\nname = 'digits'\n[[stage]]\nepochs = 1\nlr = -1.0", "lr is -1.0"),
+        ("[network]\nname = 'digits'\nwidth = {x = 1}\n[[stage]]\nepochs = 1", r"width of \[network\] is {'x': 1}"),
+        ("[network]\nname = 'digits'\n[[stage]]\nepochs = 1\nlr = nan", "lr is nan"),
+        ("[network]\nname = 'digits'\n[[stage]]\nepochs = '1'", "epochs is '1' .a whole number"),
+        ("[network]\nname = 'digits'\n[stage]\nepochs = 1", r"one or more tables: \[\[stage\]\]"),
+        ("[network]\nname = 'digits'\n[[stage]]\nepochs = 1\nwarmup = 5", "warmup is 5 of 1 epochs"),
+        ("[network]\nname = 'digits'\n[[stage]]\nepochs = 1\nsmoothing = 2", "smoothing is 2 "),
+        (
+            "[network]\nname = 'digits'\n[[stage]]\nepochs = 1\nsmoothing = 0.1\nloss = 'squared_hinge'",
+            "smoothing is 0.1",
+        ),
         ("[network]\nname = 'digits'\n[[stage]]\nepochs = 1\noptimiser = 'lion'", "one of adam, adamw, sgd"),
         ("[network]\nname = 'digits'\n[[stage]]\nepochs = 1\nspeed = 1", "unknown key 'speed'"),
         ("[network]\nname = 'digits'\n[[stage]]\nepochs = 1\ndistil = 0.5", "distils but there is no"),
@@ -317,3 +327,33 @@ def test_a_malformed_recipe_is_refused_with_its_place(text: str, message: str) -
 def test_images_that_no_network_takes_are_refused() -> None:
     with pytest.raises(XnorcError, match="images of 8x9"):
         checkpoint.build_network({"name": "digits"}, 10, (8, 9, 1))
+    for key in ("classes", "in_ch", "size"):
+        with pytest.raises(XnorcError, match=f"{key} is 8, but the data decide it"):
+            checkpoint.build_network({"name": "digits", key: 8}, 10, (8, 8, 1))
+
+
+def test_a_recipe_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(XnorcError, match=r"mine\.toml: cannot be read"):
+        load_recipe(str(tmp_path / "mine.toml"))
+
+
+def test_a_damaged_folder_is_refused_in_one_line(few: DataSet, tmp_path: Path) -> None:
+    train(small(epochs=1), few, tmp_path, progress=False)
+    run, held = json.loads((tmp_path / "run.json").read_text()), (tmp_path / "model.pt").read_bytes()
+    other = io.BytesIO()
+    torch.save(make_network("digits", in_ch=1, size=8, width=0.5, binarizer="design").state_dict(), other)
+    listed = io.BytesIO()
+    torch.save([1, 2], listed)
+    for wrong in (held[:500], b"nothing", b"", other.getvalue(), listed.getvalue()):
+        (tmp_path / "model.pt").write_bytes(wrong)
+        with pytest.raises(XnorcError, match=r"model\.pt: not the weights of this recipe") as error:
+            checkpoint.load(tmp_path)
+        assert "\n" not in str(error.value)
+    for text in ("{}", "[]", "{", json.dumps({**run, "shape": [8, 8]})):
+        (tmp_path / "run.json").write_text(text)
+        with pytest.raises(XnorcError, match=r"run\.json|no finished training"):
+            checkpoint.load(tmp_path)
+    (tmp_path / "log.jsonl").write_text("{broken")
+    with pytest.raises(XnorcError, match="a line that is no epoch"):
+        checkpoint.read_log(tmp_path)

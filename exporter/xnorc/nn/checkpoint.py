@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import warnings
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -43,8 +44,13 @@ def read_run(folder: Path) -> dict[str, Any]:
     """
     try:
         run: dict[str, Any] = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        about = run["classes"], tuple(run["shape"])
     except (OSError, ValueError) as error:
         raise XnorcError(str(folder), f"no finished training lies here: {error}") from None
+    except (KeyError, TypeError):
+        raise XnorcError(str(folder / "run.json"), "does not say classes and shape of the images") from None
+    if len(about[1]) != 3:
+        raise XnorcError(str(folder / "run.json"), f"images of shape {about[1]}", "(H, W, C)")
     return run
 
 
@@ -59,8 +65,11 @@ def load(folder: Path) -> nn.Module:
     network = build_network(recipe.network, run["classes"], run["shape"])
     try:
         network.load_state_dict(torch.load(folder / "model.pt", weights_only=True, map_location="cpu"))
-    except (OSError, RuntimeError) as error:
-        raise XnorcError(str(folder / "model.pt"), f"not the weights of this recipe: {error}") from None
+    except (OSError, RuntimeError, TypeError, EOFError, UnpicklingError) as error:
+        reasons = str(error).strip().splitlines()
+        mismatch = isinstance(error, RuntimeError) and len(reasons) > 1  # one line a parameter, below a heading
+        reason = reasons[-1].strip() if mismatch or isinstance(error, OSError) else "not a state dict"
+        raise XnorcError(str(folder / "model.pt"), f"not the weights of this recipe: {reason}") from None
     return network.eval()
 
 
@@ -68,9 +77,12 @@ def build_network(options: dict[str, Any], classes: int, shape: tuple[int, int, 
     """The network of a recipe's [network] table for images of `shape` (H, W, C).
 
     Raises:
-        XnorcError: images that are not square, or what `make_network` raises.
+        XnorcError: images that are not square, an option that the data decide, or what `make_network` raises.
     """
     h, w, c = shape
+    for key in ("classes", "in_ch", "size"):
+        if key in options:
+            raise XnorcError("network", f"{key} is {options[key]!r}, but the data decide it", "leave it out")
     if h != w:
         raise XnorcError("network", f"images of {h}x{w}", "square images")
     rest = {key: value for key, value in options.items() if key != "name"}
@@ -83,5 +95,8 @@ def read_log(folder: Path) -> list[dict[str, Any]]:
         lines = (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()
     except OSError as error:
         raise XnorcError(str(folder), f"no log lies here: {error}") from None
-    records = [json.loads(line) for line in lines]
-    return list({(record["phase"], record["epoch"]): record for record in records}.values())
+    try:
+        records = [json.loads(line) for line in lines]
+        return list({(record["phase"], record["epoch"]): record for record in records}.values())
+    except (ValueError, KeyError, TypeError):
+        raise XnorcError(str(folder / "log.jsonl"), "a line that is no epoch") from None

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import math
 import tomllib
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
@@ -17,6 +18,14 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "schedule": ("cosine", "linear", "constant"),
     "loss": ("cross_entropy", "squared_hinge"),
     "decay": ("all", "conv", "none"),
+}
+KINDS: dict[type, str] = {
+    int: "a whole number",
+    float: "a number",
+    str: "text in quotes",
+    bool: "true or false",
+    dict: "a table: [network]",
+    list: "one or more tables: [[stage]]",
 }
 
 
@@ -95,7 +104,11 @@ def load_recipe(name: str) -> Recipe:
         if not path.is_file():
             hint = f"one of {', '.join(recipe_names())}, or a .toml file"
             raise XnorcError("recipe", f"there is none called {name!r}", hint)
-    return parse_recipe(path.stem, path.read_text(encoding="utf-8"), str(path))
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise XnorcError(str(path), f"cannot be read: {error}") from None
+    return parse_recipe(path.stem, text, str(path))
 
 
 def parse_recipe(name: str, text: str, where: str) -> Recipe:
@@ -109,10 +122,13 @@ def parse_recipe(name: str, text: str, where: str) -> Recipe:
         if key not in known:
             raise XnorcError(where, f"unknown key {key!r}", f"one of {', '.join(known)}")
         if not isinstance(value, known[key]):
-            raise XnorcError(where, f"{key} is {value!r}", f"a {known[key].__name__}")
+            raise XnorcError(where, f"{key} is {value!r}", KINDS[known[key]])
     for part in ("network", "teacher"):
         if (part == "network" or part in table) and not isinstance(table.get(part, {}).get("name"), str):
             raise XnorcError(where, f"[{part}] has no name", "a network of xnorc.nn.networks")
+        for key, value in table.get(part, {}).items():
+            if not isinstance(value, bool | int | float | str | list):
+                raise XnorcError(where, f"{key} of [{part}] is {value!r}", "a number, text, true, false or a list")
     stages, teacher_stages = (
         tuple(_stage(f"{where}: {key} {i + 1}", entry) for i, entry in enumerate(table.get(key, [])))
         for key in ("stage", "teacher_stage")
@@ -146,9 +162,9 @@ def _stage(where: str, entry: Any) -> Stage:
         if kind is float and type(value) is int:
             value = float(value)
         if type(value) is not kind:
-            raise XnorcError(where, f"{key} is {value!r}", f"a {kind.__name__}")
-        if isinstance(value, int | float) and value < 0:
-            raise XnorcError(where, f"{key} is {value}", "not negative")
+            raise XnorcError(where, f"{key} is {value!r}", KINDS[kind])
+        if isinstance(value, int | float) and not 0 <= value < math.inf:
+            raise XnorcError(where, f"{key} is {value}", "a number, 0 or more")
         if key in CHOICES and value not in CHOICES[key]:
             raise XnorcError(where, f"{key} is {value!r}", f"one of {', '.join(CHOICES[key])}")
         values[key] = value
@@ -157,7 +173,12 @@ def _stage(where: str, entry: Any) -> Stage:
             raise XnorcError(where, f"no {f.name}")
     if values["epochs"] < 1 or values.get("batch", 1) < 1 or values.get("distil", 0) > 1:
         raise XnorcError(where, "epochs and batch start at 1, distil ends at 1")
-    return Stage(**values)
+    stage = Stage(**values)
+    if stage.warmup > stage.epochs:
+        raise XnorcError(where, f"warmup is {stage.warmup:g} of {stage.epochs} epochs", "not above epochs")
+    if stage.smoothing > 1 or (stage.smoothing and stage.loss != "cross_entropy"):
+        raise XnorcError(where, f"smoothing is {stage.smoothing:g}", "0 to 1, with loss cross_entropy only")
+    return stage
 
 
 def to_toml(recipe: Recipe) -> str:
