@@ -104,14 +104,15 @@ void bnn_add_i16_sums(const bnn_add_i16_t *node, const int16_t *a, const int16_t
 
 // ---- affine: out = clamp((v * mul + add) >> shift, low, high), in 64 bits -------------------------------------------
 typedef struct {
-    const int32_t *mul;  // (classes of rows, n_cols, ch)
-    const int64_t *add;  // (classes of rows, n_cols, ch), in units of 2^-shift
+    const int32_t *mul;  // (classes of rows, n_cols, ch), or (.., 1) for all channels
+    const int64_t *add;  // as many, in units of 2^-shift
     const uint8_t *rows; // (h)
     const uint8_t *cols; // (w)
     int32_t low, high;
     uint16_t n_cols;
     uint16_t h, w, ch;
     uint8_t shift; // 0..62
+    uint8_t step;  // 1, or 0 for one of each in a class
     uint8_t in_kind, out_kind;
 } bnn_affine_t;
 
@@ -119,12 +120,13 @@ void bnn_affine_ref(const bnn_affine_t *node, const void *in, void *out); // in 
 
 // One class of rows and columns, I16 or I32 to I16.
 typedef struct {
-    const int32_t *mul; // (ch)
-    const int64_t *add; // (ch)
+    const int32_t *mul; // (ch), or one for all channels
+    const int64_t *add; // as many
     int32_t low, high;
     uint32_t pixels; // h * w
     uint16_t ch;
     uint8_t shift;
+    uint8_t step;      // 1, or 0 for one of each
     uint8_t sums_kind; // I16, I32
 } bnn_affine_flat_t;
 
@@ -234,9 +236,10 @@ typedef struct {
 
 void bnn_gather_ref(const bnn_gather_t *node, const void *const *in, void *out);
 
-// ---- iconv2d: integer convolution by int8 or +-1 weights, exact in int32 --------------------------------------------
+// ---- iconv2d: integer convolution by int8, int16 or +-1 weights, exact in int32 --------------------------------------------
 typedef struct {
     const int8_t *weights;       // (out_ch, kh, kw, in_ch / groups), or NULL: then
+    const int16_t *wide;         // the same in 16 bits, or NULL: then
     const uint32_t *signs;       // (out_ch, BNN_WORDS(kh * kw * in_ch / groups)): the same order, one bit a weight
     bnn_thresholds_t thresholds; // for BIT output; thr is NULL otherwise
     bnn_requant_t requant;       // for a stream; mul is NULL otherwise
@@ -254,11 +257,12 @@ void bnn_iconv2d_ref(const bnn_iconv2d_t *node, const void *in, void *out);
 // weights of four channels side by side, 0 for channels that do not exist.  scratch: kh * kw * in_ch / groups int16.
 void bnn_iconv2d_quads(const bnn_iconv2d_t *node, const void *in, void *out, void *scratch);
 
-// groups == in_ch == out_ch.  Here weights is ((out_ch + 3) / 4, kh, kw, 4): channels side by side, 0 for those that do
-// not exist.  scratch: 8 bytes for each of kh * kw.
+// groups == in_ch == out_ch.  Here weights, or wide where in_kind is I16, is ((out_ch + 3) / 4, kh, kw, 4): channels side
+// by side, 0 for those that do not exist.  scratch: 8 bytes for each of kh * kw.
 void bnn_iconv2d_depthwise(const bnn_iconv2d_t *node, const void *in, void *out, void *scratch);
 
-// 2 * groups == in_ch == out_ch.  Here weights is ((out_ch + 3) / 4, kh, kw, 2 groups, 2 inputs, 2 outputs).
+// 2 * groups == in_ch == out_ch.  Here weights is ((out_ch + 3) / 4, kh, kw, 2 groups, 2 inputs, 2 outputs), or wide,
+// where in_kind is I16, (.., 2 outputs, 2 inputs).
 // scratch: 8 bytes for each of kh * kw.
 void bnn_iconv2d_pairs(const bnn_iconv2d_t *node, const void *in, void *out, void *scratch);
 

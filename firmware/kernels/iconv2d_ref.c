@@ -6,6 +6,7 @@
 // Weight i, in the order (out_ch, kh, kw, channel of the group); `fan_in` of them belong to one output channel.
 static int32_t weight_at(const bnn_iconv2d_t *node, uint32_t o, uint32_t i, uint32_t fan_in) {
     if (node->weights != NULL) return node->weights[(size_t)o * fan_in + i];
+    if (node->wide != NULL) return node->wide[(size_t)o * fan_in + i];
     return bnn_bits(node->signs + (size_t)o * BNN_WORDS(fan_in), i, 1) ? 1 : -1;
 }
 

@@ -174,7 +174,9 @@ def bconv2d(f: Fields, rng: Rng) -> Built:
 
 
 def iconv2d(f: Fields, rng: Rng) -> Built:
-    """int8 weights, or +-1 (`weights = "signs"`), or all at an extreme (`weights = "127"`).
+    """int8 weights, or +-1 (`weights = "signs"`), or `int16`, or all at an extreme (`weights = "127"`, or "32767").
+
+    In int16 sums fit 32 bits only for small inputs (`within`) or small weights (`most`).
 
     With `per_group` the input channels of a group are given instead of the groups, and `out_ch` may be "in_ch".
     """
@@ -187,10 +189,14 @@ def iconv2d(f: Fields, rng: Rng) -> Built:
         weights = _signs(rng, *shape)
     elif how == "int8":
         weights = rng.integers(-127, 128, shape).astype(np.int8)
+    elif how == "int16":
+        most = int(f.get("most", 32767))
+        weights = rng.integers(-most, most, shape, endpoint=True).astype(np.int16)
     else:
-        weights = np.full(shape, int(how), np.int8)
+        weights = np.full(shape, int(how), np.int8 if abs(int(how)) < 128 else np.int16)
     kind = Kind(f.get("in", "u8"))
-    reach = int(np.abs(weights.astype(int)).sum(axis=(1, 2, 3)).max()) * max(abs(b) for b in kind.range) // 4 + 2
+    widest = min(max(abs(b) for b in kind.range), int(f.get("within", 2**31)))
+    reach = int(np.abs(weights.astype(int)).sum(axis=(1, 2, 3)).max()) * widest // 4 + 2
     x, fields = _conv(f, rng, kind, weights, -reach, reach)
     if "requant" in f:
         fields["requant"] = requant(str(f["requant"]), f.get("shift", 32), reach, fields["output"], rng)
@@ -292,6 +298,8 @@ def affine(f: Fields, rng: Rng) -> Built:
     if f.get("factors") == "ends":
         mul = rng.choice([-reach, -(2**16), -(2**16) + 1, -1, 0, 2**15, 2**16 - 1, reach], shape).astype(np.int32)
         add = rng.choice([-bias, -(2**16), -1, 0, 2**16 - 1, bias], shape).astype(np.int64)
+    if f.get("factors") == "alike":
+        mul, add = (np.ascontiguousarray(np.broadcast_to(a[..., :1], shape)) for a in (mul, add))
     node = Affine(
         name="affine", inputs=("a",), output=y, low=low, high=high, mul=mul, shift=f.get("shift", 0),
         add=add, rows=rows.astype(np.uint8), cols=cols.astype(np.uint8),

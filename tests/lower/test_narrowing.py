@@ -56,7 +56,7 @@ def stem_of(found: Lowered) -> IConv2d:
     return next(node for node in found.program.nodes if isinstance(node, IConv2d))
 
 
-@pytest.mark.parametrize("binarizer", ["asd", "dysign"])
+@pytest.mark.parametrize("binarizer", ["asd", "dysign", "lab"])
 def test_the_map_takes_half_the_memory_and_is_right_to_half_a_unit(binarizer: str) -> None:
     found = made(binarizer)
     stem = stem_of(found)
@@ -91,7 +91,7 @@ def test_what_saturates_is_compared_as_it_was(monkeypatch: pytest.MonkeyPatch) -
     torch.manual_seed(4)
     net = lively(Net("dysign"))
     narrow = lowered(net, SHAPE, calibration=dark, weight_bits=8)
-    monkeypatch.setattr("xnorc.lower.integer_dots.waits_for_thresholds", lambda *_: False)
+    monkeypatch.setattr("xnorc.lower.integer_dots.only_rounded", lambda *_: False)
     full = lowered(net, SHAPE, calibration=dark, weight_bits=8)
     assert (stem_of(narrow).output.kind, stem_of(full).output.kind) == (Kind.I16, Kind.I32)
     x = images(SHAPE, 20, seed=9)

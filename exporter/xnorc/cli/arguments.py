@@ -79,7 +79,7 @@ WeightBits = Annotated[
     int | None,
     typer.Option(
         "--weight-bits",
-        help="Bits of real weights, 8 or 16 (default: 16 in small stems and heads).",
+        help="Bits of real weights, 8 or 16 (default: 16 in small stems, heads and LAB's taps).",
         show_default=False,
     ),
 ]

@@ -56,7 +56,7 @@ def export(
         name: name of the program; the class name of the module by default.
         percentile: share of calibration magnitudes, in percent, that a stream must hold without saturating.
         weight_bits: bits of real weights (stems, shortcuts, heads), 8 or 16; None takes 16 where the layer's map
-            is small.
+            is small, and for stencils (LAB's taps).
         static_collapsed: make thresholds that are computed from the image (ASD, DySign) constants where they are the
             same for all calibration images; such layers are named in the program's notes either way.
 

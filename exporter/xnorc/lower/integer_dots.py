@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pixels, sums or streams by real weights: int8 weights, or 16-bit ones as two planes where the map is small."""
+"""Pixels, sums or streams by real weights: int8 weights, int16 ones in stencils, or 16 bits as two planes where the map
+is small."""
 
 from __future__ import annotations
 
@@ -8,12 +9,12 @@ from torch import fx
 
 from xnorc.lower.geometry import Geometry, arranged, output_channel
 from xnorc.lower.met import inputs_met
-from xnorc.lower.narrowing import narrowed, waits_for_thresholds
+from xnorc.lower.narrowing import narrowed, only_rounded
 from xnorc.lower.noise import measured_noise
 from xnorc.lower.operand import Operand
 from xnorc.lower.ops import shape_of
-from xnorc.lower.quantise import BASE, int8_weights, int16_weights
-from xnorc.lower.real_weights import channel_slopes, fits, folded, rounds_for_inputs, takes_16_bits
+from xnorc.lower.quantise import BASE, int8_weights, int16_weights, wide_weights
+from xnorc.lower.real_weights import channel_slopes, fits, folded, rounds_for_inputs, takes_16_bits, takes_wide_taps
 from xnorc.lower.rounding import rounded_in_groups
 from xnorc.lower.scales import LIMIT16
 from xnorc.lower.source import Source, canonical, program_shape
@@ -36,12 +37,16 @@ def integer_dot(
     kind = where.tensor.kind
     ends = kind.range if x.bounds is None else x.bounds
     q, step, exact = int8_weights(real)
+    taps = not exact.all() and takes_wide_taps(lowering, node, kind)
     planes = int16_weights(real)
-    wide = not exact.all() and takes_16_bits(lowering, node) and all(fits(plane, kind) for plane in planes[:2])
+    two = not taps and not exact.all() and takes_16_bits(lowering, node)
+    wide = two and all(fits(plane, kind) for plane in planes[:2])
     if wide:
         output, step, least, most, worst = _two_planes(lowering, node, real, planes, w.shape, where, ends)
     else:
-        met = None if exact.all() or not rounds_for_inputs(lowering, node) else inputs_met(lowering, node, x)
+        if taps:
+            q, step = wide_weights(real, max(abs(end) for end in ends))
+        met = None if taps or exact.all() or not rounds_for_inputs(lowering, node) else inputs_met(lowering, node, x)
         if met is not None:
             closer, short = rounded_in_groups(real, step, met)
             if fits(closer, kind):
@@ -53,10 +58,10 @@ def integer_dot(
         share = float((worst / np.maximum(np.abs(real).max(1), 1e-300)).max())
         lowering.notes.append(
             f"{lowering.layer(node)}: {int((~exact).sum())} of {len(w)} channels of real weights rounded to "
-            f"{16 if wide else 8} bits, by at most {share:.2g} of the greatest"
+            f"{16 if wide or taps else 8} bits, by at most {share:.2g} of the greatest"
         )
     channel = output_channel(node)
-    scale, narrow = step[channel], waits_for_thresholds(lowering, node)
+    scale, narrow = step[channel], only_rounded(lowering, node)
     if narrow:
         reach = int(max(-least.min(), most.max()))
         output, scale, offset = narrowed(lowering, node, output, scale, offset, reach)

@@ -4,7 +4,8 @@
 All bits of a stem's sums matter to a threshold searched exactly.  A threshold that is computed from the image is itself
 rounded, and to more than 2^-16 of what the sums reach; the map that waits for it then takes half the memory, and the
 kernels that sum and compare it take int16.  What saturates lies beyond all of the calibration images, where thresholds
-are not.
+are not.  A stencil of real weights (LAB) reads int16 in any case: sums with a scale for each channel are finer than a
+stream, which has one.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from torch import fx
 
 from xnorc.lower.affine import emit_affine
 from xnorc.lower.geometry import output_channel
-from xnorc.lower.ops import AVERAGES, is_call, shape_of
+from xnorc.lower.ops import AVERAGES, DOTS, is_call, shape_of
 from xnorc.lower.origins import origin_of_arguments
+from xnorc.lower.real_weights import takes_wide_taps
 from xnorc.lower.scales import HEADROOM, LIMIT16
 from xnorc.lower.sides import sides
 from xnorc.lower.source import canonical
@@ -23,8 +25,9 @@ from xnorc.lower.state import Lowering
 from xnorc.program import Kind, Tensor
 
 
-def waits_for_thresholds(lowering: Lowering, node: fx.Node) -> bool:
-    """True where the values of a dot go to channel averages and to comparisons with thresholds made of these alone."""
+def only_rounded(lowering: Lowering, node: fx.Node) -> bool:
+    """True where all that reads the values of a dot are stencils, or comparisons with thresholds that are computed from
+    the image, and the channel averages that these are made of."""
     compared: dict[fx.Node, fx.Node] = {}  # what compares -> the origin of the map
     for point in lowering.points:
         found = sides(lowering, point, origin_of_arguments(point, lowering.known, lowering.transparent))
@@ -37,8 +40,12 @@ def waits_for_thresholds(lowering: Lowering, node: fx.Node) -> bool:
         and other is not node
         and node in origin_of_arguments(other, lowering.known, lowering.transparent)
     ]
-    mine = [reader for reader in readers if compared.get(reader) is node]
+    mine = [reader for reader in readers if compared.get(reader) is node or _is_wide_stencil(lowering, reader)]
     return bool(mine) and all(reader in mine or is_call(reader, AVERAGES) for reader in readers)
+
+
+def _is_wide_stencil(lowering: Lowering, node: fx.Node) -> bool:
+    return is_call(node, DOTS) and takes_wide_taps(lowering, node, Kind.I16)
 
 
 def narrowed(

@@ -17,8 +17,8 @@ class Options:
         tie: the value (+1 or -1) of sign(0) where a model can reach it; None refuses.
         calibration: uint8 (N, h, w, ch) samples, or None.
         percentile: share of calibration magnitudes a stream must hold without saturating, in percent.
-        weight_bits: bits of real weights, 8 or 16; None: 16 (two planes of 8) where the layer's map is small, 8
-            elsewhere.
+        weight_bits: bits of real weights, 8 or 16; None: 16 where the layer's map is small (two planes of 8) and
+            in stencils (int16), 8 elsewhere.
         static_collapsed: thresholds computed from the image that are the same for all calibration images become
             constants.
     """

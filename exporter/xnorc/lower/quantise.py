@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import numpy as np
 
-LIMIT = 127
+LIMIT, LIMIT16 = 127, 32767
 BASE = 255  # 16-bit weights are 255 * high + low with high and low in -127..127: every integer up to 32512, once
 TOLERANCE = 2e-5  # in steps: float32 rounding of step * 127 is 127 * 2^-24 = 8e-6
 CLIPS = np.linspace(1.0, 0.6, 41)  # shares of the greatest weight at which the int8 range may end
@@ -56,6 +56,16 @@ def int16_weights(real: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]
     whole = np.rint(real / step[:, None])
     high = np.rint(whole / BASE)
     return high.astype(np.int8), (whole - high * BASE).astype(np.int8), step
+
+
+def wide_weights(real: np.ndarray, reach: int) -> tuple[np.ndarray, np.ndarray]:
+    """real float64 (out_ch, inputs) -> (int16 of that shape, float64 step a channel), as fine as sums over integers of
+    magnitude up to `reach` stay within int32."""
+    inputs = real.shape[1]
+    room = (2**31 - 2) / max(reach, 1) - inputs / 2  # for the sum of |w|, which rounding can raise by 1/2 each
+    step = np.maximum(np.abs(real).max(axis=1) / LIMIT16, np.abs(real).sum(axis=1) / room)
+    step = np.where(step > 0, step, 1.0)
+    return np.rint(real / step[:, None]).astype(np.int16), step
 
 
 def _rounded(real: np.ndarray, step: np.ndarray) -> np.ndarray:

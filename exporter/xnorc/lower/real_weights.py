@@ -12,16 +12,30 @@ from xnorc.lower.state import Lowering
 from xnorc.program import Kind
 
 SMALL_MAP = 8192  # elements of a sum up to which 16-bit weights are taken unasked: 32 KiB more RAM at most
+PAIR = 2  # inputs of an output up to which a stencil has kernels for int16 weights
 FEW_TAPS = 64  # weights of one output of a grouped convolution up to which it counts as a stencil
 ALIKE = 1e-6  # relative distance of slopes that count as one
+
+
+def takes_wide_taps(lowering: Lowering, node: fx.Node, kind: Kind) -> bool:
+    """True for stencils over int16 (depthwise or paired convolutions, as in LAB), unless 8 bits are asked for: int16
+    weights cost them no instruction, and a byte each."""
+    if lowering.options.weight_bits == 8 or kind is not Kind.I16 or not _is_stencil(node):
+        return False
+    weight = node.args[1]
+    assert isinstance(weight, fx.Node)
+    return (
+        shape_of(weight)[1] <= PAIR
+        and shape_of(weight)[0] == shape_of(node)[1] == int(argument(node, "groups")) * shape_of(weight)[1]
+    )
 
 
 def takes_16_bits(lowering: Lowering, node: fx.Node) -> bool:
     """True where a dot's weights are to have 16 bits.
 
-    What the user asked for; else 16 for small maps, but 8 for stencils (depthwise convolutions and the like) that
-    only bits are made of, whose work 16 would double while few weights with a scale of their own round well; and 8
-    for networks that compute thresholds, whose weights can come to a quarter of the model's.
+    What the user asked for; else 16 for small maps, but 8 for other stencils than `takes_wide_taps` that only bits are
+    made of, whose work 16 would double while few weights with a scale of their own round well; and 8 for networks that
+    compute thresholds, whose weights can come to a quarter of the model's.
     """
     bits = lowering.options.weight_bits
     if bits is not None:

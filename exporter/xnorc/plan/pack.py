@@ -62,16 +62,22 @@ def thresholds(value: Thresholds | None) -> Member:
     return Member("thresholds", "bnn_thresholds_t", Struct("bnn_thresholds_t", members))
 
 
+def tables(mul: np.ndarray, add: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
+    """mul and add (.., ch) as they are and 1; or (.., 1) and 0 where all channels are alike."""
+    if (mul == mul[..., :1]).all() and (add == add[..., :1]).all():
+        return mul[..., :1], add[..., :1], 0
+    return mul, add, 1
+
+
 def requant(value: Requant | None) -> Member:
     """bnn_requant_t; NULL where the node has none, one number of each kind where channels are alike."""
     if value is None:
         mul = add = None
         rest = dict.fromkeys(("low", "high", "shift", "step"), 0)
     else:
-        alike = bool((value.mul == value.mul[0]).all() and (value.add == value.add[0]).all())
-        kept = slice(0, 1 if alike else None)
-        mul, add = Array("int32_t", value.mul[kept], "(ch)"), Array("int64_t", value.add[kept], "(ch)")
-        rest = {"low": value.low, "high": value.high, "shift": value.shift, "step": int(not alike)}
+        kept_mul, kept_add, step = tables(value.mul, value.add)
+        mul, add = Array("int32_t", kept_mul, "(ch)"), Array("int64_t", kept_add, "(ch)")
+        rest = {"low": value.low, "high": value.high, "shift": value.shift, "step": step}
     members = (
         pointer("mul", mul, "int32_t"),
         pointer("add", add, "int64_t"),

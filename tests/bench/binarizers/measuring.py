@@ -166,7 +166,7 @@ def _on_board(program: Program, name: str, test: Samples, out: Path, on_step: On
 def _besides_weights(plan: Any) -> int:
     """Bytes of constants that are no weights of a convolution or linear layer: thresholds, flips, tiles, tables."""
     arrays = (entry for step in plan.steps for entry in step.arrays)
-    return sum(array.nbytes for name, array in arrays if not name.endswith("_weights"))
+    return sum(array.nbytes for name, array in arrays if not name.endswith(("_weights", "_wide", "_signs")))
 
 
 def _share(right: np.ndarray) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 
 from xnorc.plan.kernel import Kernel, carrying, shrinks
 from xnorc.plan.layout import Array, Struct, pointer, scalars
-from xnorc.plan.pack import classes, kind
+from xnorc.plan.pack import classes, kind, tables
 from xnorc.program import Kind, Node, Tensor
 from xnorc.program.nodes.affine import Affine
 
@@ -18,15 +18,16 @@ def kernels(node: Node, tensors: tuple[Tensor, ...]) -> list[Kernel]:
     """The fast ones from i16 and i32 to i16 with one class of rows and columns, and the reference, in 64 bits."""
     affine = cast(Affine, node)
     h, w, ch = affine.output.shape
+    mul, add, step = tables(affine.mul, affine.add)
 
     def build() -> Struct:
         members = (
-            pointer("mul", Array("int32_t", affine.mul, "(row classes, col classes, ch)")),
-            pointer("add", Array("int64_t", affine.add, "(row classes, col classes, ch)")),
+            pointer("mul", Array("int32_t", mul, "(row classes, col classes, ch)")),
+            pointer("add", Array("int64_t", add, "(row classes, col classes, ch)")),
             *classes(affine.rows, affine.cols),
             *scalars("int32_t", low=affine.low, high=affine.high),
             *scalars("uint16_t", n_cols=affine.mul.shape[1], h=h, w=w, ch=ch),
-            *scalars("uint8_t", shift=affine.shift),
+            *scalars("uint8_t", shift=affine.shift, step=step),
             kind("in_kind", tensors[0].kind),
             kind("out_kind", affine.output.kind),
         )
@@ -34,12 +35,12 @@ def kernels(node: Node, tensors: tuple[Tensor, ...]) -> list[Kernel]:
 
     def flat(sums: Kind) -> Struct:
         members = (
-            pointer("mul", Array("int32_t", affine.mul, "(ch)")),
-            pointer("add", Array("int64_t", affine.add, "(ch)")),
+            pointer("mul", Array("int32_t", mul, "(ch)")),
+            pointer("add", Array("int64_t", add, "(ch)")),
             *scalars("int32_t", low=affine.low, high=affine.high),
             *scalars("uint32_t", pixels=h * w),
             *scalars("uint16_t", ch=ch),
-            *scalars("uint8_t", shift=affine.shift),
+            *scalars("uint8_t", shift=affine.shift, step=step),
             kind("sums_kind", sums),
         )
         return Struct("bnn_affine_flat_t", members)

@@ -11,7 +11,7 @@ import numpy as np
 from xnorc.plan.kernel import Kernel
 from xnorc.plan.layout import Array, Struct, pointer, scalars
 from xnorc.plan.pack import kind, requant, sign_words, thresholds, window
-from xnorc.program import Node, Tensor, words
+from xnorc.program import Kind, Node, Tensor, words
 from xnorc.program.nodes.iconv2d import IConv2d
 
 TAP = 8  # bytes of scratch for each tap of a window at the border
@@ -22,29 +22,33 @@ def kernels(node: Node, tensors: tuple[Tensor, ...]) -> list[Kernel]:
     conv = cast(IConv2d, node)
     out_ch = conv.output.shape[2]
     fan_in = int(np.prod(conv.weights.shape[1:]))
+    wide = conv.weights.dtype == np.int16
+    ctype = "int16_t" if wide else "int8_t"
 
     def signs() -> Struct:
         packed = Array("uint32_t", sign_words(conv.weights.reshape(out_ch, -1)), "(out_ch, words)")
         return build(conv, tensors[0], None, packed)
 
     def plain() -> Struct:
-        return build(conv, tensors[0], Array("int8_t", conv.weights, "(out_ch, kh, kw, in_ch / groups)"), None)
+        return build(conv, tensors[0], Array(ctype, conv.weights, "(out_ch, kh, kw, in_ch / groups)"), None)
 
     def quads() -> Struct:
         packed = Array("int8_t", in_quads(conv.weights, conv.groups), "(groups, quads, kh, kw, in_ch / groups, 4)")
         return build(conv, tensors[0], packed, None)
 
     def stencil() -> Struct:
-        packed = Array("int8_t", side_by_side(conv.weights), "(quads, kh, kw, 4 / n, n inputs, n outputs)")
+        order = "n outputs, n inputs" if wide else "n inputs, n outputs"
+        packed = Array(ctype, side_by_side(conv.weights), f"(quads, kh, kw, 4 / n, {order})")
         return build(conv, tensors[0], packed, None)
 
     if conv.groups > 1 and tensors[0].shape[2] == out_ch and conv.weights.shape[3] <= 2:
         name = "bnn_iconv2d_depthwise" if conv.weights.shape[3] == 1 else "bnn_iconv2d_pairs"
         scratch = TAP * conv.window.kh * conv.window.kw
         fast = Kernel(function=name, build=stencil, scratch=scratch, takes_scratch=True)
-        if conv.is_binary:
-            return [fast, Kernel(function="bnn_iconv2d_ref", build=signs)]
-        return [fast, Kernel(function="bnn_iconv2d_ref", build=plain)]
+        slow = Kernel(function="bnn_iconv2d_ref", build=signs if conv.is_binary else plain)
+        return [fast, slow] if not wide or tensors[0].kind is Kind.I16 else [slow]
+    if wide:
+        return [Kernel(function="bnn_iconv2d_ref", build=plain)]
     if conv.is_binary:
         scratch = words(fan_in) * (128 * 4 + 32 * 2)
         fast = Kernel(function="bnn_iconv2d_signs", build=signs, scratch=scratch, takes_scratch=True)
@@ -54,11 +58,13 @@ def kernels(node: Node, tensors: tuple[Tensor, ...]) -> list[Kernel]:
 
 
 def side_by_side(weights: np.ndarray) -> np.ndarray:
-    """int8 (ch, kh, kw, n) -> (quads, kh, kw, 4 / n, n inputs, n outputs), n 1 or 2: four channels, 0 for none."""
+    """int8 (ch, kh, kw, n) -> (quads, kh, kw, 4 / n, n inputs, n outputs), n 1 or 2: four channels, 0 for none; int16
+    with the outputs ahead of the inputs."""
     n = weights.shape[3]
     padded = np.pad(weights, ((0, -len(weights) % 4), (0, 0), (0, 0), (0, 0)))
     by_group = padded.reshape(-1, 4 // n, n, *weights.shape[1:])  # quad, group, output, kh, kw, input
-    return np.ascontiguousarray(by_group.transpose(0, 3, 4, 1, 5, 2))
+    order = (0, 3, 4, 1, 2, 5) if weights.dtype == np.int16 else (0, 3, 4, 1, 5, 2)
+    return np.ascontiguousarray(by_group.transpose(order))
 
 
 def in_quads(weights: np.ndarray, groups: int) -> np.ndarray:
@@ -73,8 +79,10 @@ def build(conv: IConv2d, source: Tensor, weights: Array | None, signs: Array | N
     """bnn_iconv2d_t."""
     h, w, in_ch = source.shape
     out_h, out_w, out_ch = conv.output.shape
+    wide = weights is not None and weights.ctype == "int16_t"
     members = (
-        pointer("weights", weights, "int8_t"),
+        pointer("weights", None if wide else weights, "int8_t"),
+        pointer("wide", weights if wide else None, "int16_t"),
         pointer("signs", signs, "uint32_t"),
         thresholds(conv.thresholds),
         requant(conv.requant),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Integer convolution: pixels or streams by int8 (or +-1) weights: first layers, shortcuts, heads."""
+"""Integer convolution: pixels or streams by int8, int16 or +-1 weights: first layers, stencils, shortcuts, heads."""
 
 from __future__ import annotations
 
@@ -16,13 +16,16 @@ from xnorc.program.tensor import Kind, Tensor
 from xnorc.program.thresholds import Thresholds
 from xnorc.program.window import Window
 
+INT32 = 2**31 - 1
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class IConv2d(Node):
     """sum over valid taps and channels of x * w, exact in int32.
 
     Attributes:
-        weights: int8 (out_ch, kh, kw, in_ch // groups), -127..127; all +-1 renders as packed signs.
+        weights: int8 (out_ch, kh, kw, in_ch // groups), -127..127; all +-1 renders as packed signs; or int16,
+            -32767..32767.
         window, groups: as in BConv2d; `window.pad_value` is an integer of the input's kind.
         thresholds: gives a bit output.
         requant: gives a stream (int8 to int32).  Without either the sum is left (int16 or int32).
@@ -54,7 +57,7 @@ class IConv2d(Node):
     def dot(self, x: np.ndarray) -> np.ndarray:
         """x (N, h, w, in_ch) -> int32 sums (N, out_h, out_w, out_ch)."""
         low, high = np.iinfo(x.dtype).min, np.iinfo(x.dtype).max
-        bound = max(abs(b) for b in self._sum_bounds(int(low), int(high)))
+        bound = min(max(abs(b) for b in self._sum_bounds(int(low), int(high))), INT32)  # verify() has proved the latter
         return windowed_sum(x, self.weights, self.window, self.groups, self.window.pad_value, bound)
 
     def run(self, *arrays: np.ndarray) -> np.ndarray:
@@ -65,11 +68,9 @@ class IConv2d(Node):
         return out.astype(self.output.kind.dtype)
 
     def check(self, *tensors: Tensor) -> None:
-        expect(
-            self.weights.dtype == np.int8 and self.weights.min(initial=0) >= -127,
-            self,
-            "weights must be int8 within -127..127",
-        )
+        expect(self.weights.dtype in (np.int8, np.int16), self, f"weights are {self.weights.dtype}", "int8 or int16")
+        most = np.iinfo(self.weights.dtype).max
+        expect(int(self.weights.min(initial=0)) >= -most, self, f"weights must be within -{most}..{most}")
         low, high = tensors[0].kind.range
         expect(
             low <= self.window.pad_value <= high,
@@ -77,17 +78,16 @@ class IConv2d(Node):
             f"pad value {self.window.pad_value} is no {tensors[0].kind.value}",
         )
         check_conv(self, tensors[0], self.weights, self.window, self.groups)
-        reach = self._sum_bounds(low, high)
-        expect(max(abs(b) for b in reach) < 2**31 - 1, self, f"sums within {reach} exceed int32")
-        if self.thresholds is not None:
-            self.thresholds.verify(self.name, self.output.shape, reach)
         if self.requant is not None:
             expect(self.thresholds is None, self, "thresholds and requant exclude each other")
             self.requant.check(self.name, self.output)
 
     def verify(self, tensors: tuple[Tensor, ...], bounds: tuple[Bounds, ...]) -> Bounds:
-        result = super().verify(tensors, bounds)
         reach = self._sum_bounds(*bounds[0])
+        expect(max(abs(b) for b in reach) < INT32, self, f"sums within {reach} exceed int32")
+        result = super().verify(tensors, bounds)
+        if self.thresholds is not None:
+            self.thresholds.verify(self.name, self.output.shape, reach)
         expect(
             self.requant is None or self.requant.fits(reach),
             self,
