@@ -11,6 +11,7 @@ from torch.nn import functional
 from xnorc.errors import XnorcError
 from xnorc.nn import IntConv2d, IntLinear, all_binarizers, all_networks, make_network
 from xnorc.nn.layers import BinaryConv2d, BinaryLinear, clip_latent
+from xnorc.nn.networks import with_choices
 from xnorc.nn.surrogates import Surrogate
 
 NETWORKS = sorted(all_networks())
@@ -117,6 +118,18 @@ def test_latent_weights_start_as_asked() -> None:
         make_network("vgg_small", latent="zero")
 
 
+def test_another_binarizer_does_not_inherit_the_options_of_the_one_before() -> None:
+    recipe = {"name": "digits", "width": 0.5, "binarizer": "design", "tile": "2x2v1", "surrogate": "bireal"}
+    plain = {"name": "digits", "width": 0.5, "surrogate": "bireal"}
+    assert with_choices(recipe, {"binarizer": "rsign"}) == {**plain, "binarizer": "rsign"}
+    assert with_choices(recipe, {"binarizer": "lab", "pad": "zero"}) == {**plain, "binarizer": "lab", "pad": "zero"}
+    assert with_choices(recipe, {"binarizer": "design", "learned": True}) == {**recipe, "learned": True}
+    assert with_choices(recipe, {"width": 1.0}) == {**recipe, "width": 1.0}
+    shared = {**plain, "binarizer": "asd", "reduction": 8, "static": True}
+    assert with_choices(shared, {"binarizer": "dysign"}) == {**plain, "binarizer": "dysign", "reduction": 8}
+    assert with_choices(recipe, {"binarizer": "none"})["tile"] == "2x2v1"  # refused by who builds it
+
+
 def test_gamma_scaled_tiles_work_in_residual_networks() -> None:
     model = make_network("resnet20", width=0.25, binarizer="design", scaled=True)
     assert model(torch.rand(2, 3, 32, 32)).shape == (2, 10)
@@ -135,7 +148,7 @@ def test_what_cannot_be_is_refused() -> None:
     with pytest.raises(XnorcError, match=r"nor its binarizer rsign has an option 'depth' .*rsign has none"):
         make_network("resnet20", binarizer="rsign", depth=3)
     with pytest.raises(
-        XnorcError, match=r"network resnet18: .*'widht' .*shortcut, size, .*width; design has tile, scaled"
+        XnorcError, match=r"network resnet18: .*'widht' .*shortcut, size, .*width; design has learned, scaled, tile"
     ):
         make_network("resnet18", binarizer="design", widht=3)
     with pytest.raises(XnorcError, match=r"network compact: classes is 0 \(a whole number"):

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import ClassVar
 
 from torch import Tensor, nn
@@ -43,6 +44,11 @@ class Binarizer(nn.Module):
         check_sizes(type(self).__name__, channels=channels)
         self.channels = channels
         self.step = surrogate if isinstance(surrogate, Surrogate) else Surrogate(surrogate or self.usual)
+
+    @classmethod
+    def option_names(cls) -> set[str]:
+        """Keyword arguments that are this binarizer's own: all but channels and surrogate."""
+        return set(inspect.signature(cls).parameters) - {"channels", "surrogate"}
 
     def follow(self, norm: nn.BatchNorm2d | nn.BatchNorm1d | None) -> None:
         """Networks call this with the batch norm ahead, None where none is; only a gamma-scaled `DeSign` listens."""

@@ -88,7 +88,7 @@ class Network(nn.Module):
     def _check_options(self) -> None:
         """Refuse an option that neither the network nor its binarizer has."""
         kind = pick(all_binarizers(), self._binarizer, "binarizer")
-        theirs = [key for key in inspect.signature(kind).parameters if key not in ("channels", "surrogate")]
+        theirs = sorted(kind.option_names())
         for key in self._options:
             if key not in theirs:
                 ours = {k for c in (type(self), Network) for k in inspect.signature(c.__init__).parameters}
