@@ -130,6 +130,25 @@ def test_another_binarizer_does_not_inherit_the_options_of_the_one_before() -> N
     assert with_choices(recipe, {"binarizer": "none"})["tile"] == "2x2v1"  # refused by who builds it
 
 
+@pytest.mark.parametrize(("affine", "gamma", "beta"), [("shift", False, True), ("scale", True, False), ("none", 0, 0)])
+@pytest.mark.parametrize("name", ["digits", "finn_cnv", "resnet20", "reactnet"])
+def test_batch_norms_learn_what_they_are_asked_to(name: str, affine: str, gamma: bool, beta: bool) -> None:
+    torch.manual_seed(0)
+    size = max(all_networks()[name].sizes)
+    model = make_network(name, 4, in_ch=1, size=size, width=0.0625, affine=affine)
+    norms = [m for m in model.features.modules() if isinstance(m, nn.BatchNorm2d)]
+    optimiser = torch.optim.Adam(model.parameters(), 1e-2, weight_decay=1e-2)
+    functional.cross_entropy(model(torch.rand(8, 1, size, size)), torch.arange(8) % 4).backward()
+    optimiser.step()
+    assert len(norms) > 2
+    for norm in norms:
+        assert (norm.weight != 1).any() == gamma
+        assert norm.bias.any() == beta
+    assert make_network(name, 4, in_ch=1, size=size, width=0.0625).state_dict().keys() == model.state_dict().keys()
+    with pytest.raises(XnorcError, match="affine 'gamma'"):
+        make_network(name, size=size, affine="gamma")
+
+
 def test_gamma_scaled_tiles_work_in_residual_networks() -> None:
     model = make_network("resnet20", width=0.25, binarizer="design", scaled=True)
     assert model(torch.rand(2, 3, 32, 32)).shape == (2, 10)

@@ -18,7 +18,7 @@ def plain(network: Network, in_ch: int, out_ch: int, *, pool: bool = False, pad:
 
     The pool comes ahead of the batch norm, on integer sums, as in BinaryNet, FINN, DeSign and SD-BNN.
     """
-    norm = nn.BatchNorm2d(out_ch)
+    norm = network.norm(out_ch)
     pools = [nn.MaxPool2d(2)] if pool else []
     conv = network.conv(in_ch, out_ch, 3, pad=pad)
     return nn.Sequential(conv, *pools, norm, network.activate(out_ch), network.binarize(out_ch, norm))
@@ -36,7 +36,7 @@ def dense(network: Network, in_features: int, out_features: int) -> nn.Sequentia
     """linear - batch norm - sign; (N, in_features) -> bits."""
     return nn.Sequential(
         network.linear(in_features, out_features),
-        nn.BatchNorm1d(out_features),
+        network.flat_norm(out_features),
         network.binarize(out_features, flat=True),
     )
 
@@ -61,7 +61,7 @@ class ResidualUnit(nn.Module):
         super().__init__()
         self.binarize = network.binarize(in_ch, ahead)
         self.conv = network.conv(in_ch, out_ch, 3, stride=stride)
-        self.norm = nn.BatchNorm2d(out_ch)
+        self.norm = network.norm(out_ch)
         same = stride == 1 and in_ch == out_ch
         self.shortcut = nn.Identity() if same else Shortcut(in_ch, out_ch, stride, shortcut)
         self.activate = network.activate(out_ch)

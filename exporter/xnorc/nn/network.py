@@ -17,6 +17,7 @@ from xnorc.nn.rprelu import RPReLU
 from xnorc.nn.surrogates import Surrogate
 from xnorc.nn.weights import all_weight_binarizers
 
+AFFINES = ("both", "shift", "scale", "none")
 ACTIVATIONS = ("none", "hardtanh", "prelu", "rprelu")
 
 
@@ -36,6 +37,8 @@ class Network(nn.Module):
         latent: how latent weights of inner layers start, see `BinaryConv2d`.
         pad_mode: padding of inner 3x3 convolutions, see `BinaryConv2d`; `replicate` holds for the first layer too,
             which has zeros otherwise.
+        affine: what batch norms ahead of binarizers learn: `both` gamma and beta; `shift`, gamma stays 1, so that no
+            comparison is ever turned round and DeSign's two forms are one; `scale`, beta stays 0; or `none`.
         ends: weights of the first and last layers, see `Stem`.
         activation: between sum and binarizer: `none`, `hardtanh`, `prelu` or `rprelu`.
         real: a real-valued twin (ReLU for the binarizers, all weights as they are, `ends` as well): a teacher.
@@ -66,6 +69,7 @@ class Network(nn.Module):
         ede_start: float = 1e-3,
         latent: str = "fan",
         pad_mode: str = "zero",
+        affine: str = "both",
         ends: str = "",
         activation: str = "",
         real: bool = False,
@@ -83,6 +87,9 @@ class Network(nn.Module):
         self._activation = activation or type(self).activation
         if self._activation not in ACTIVATIONS:
             raise XnorcError(f"network {self.name}", f"activation {activation!r}", f"one of {', '.join(ACTIVATIONS)}")
+        if affine not in AFFINES:
+            raise XnorcError(f"network {self.name}", f"affine {affine!r}", f"one of {', '.join(AFFINES)}")
+        self._gamma, self._beta = affine in ("both", "scale"), affine in ("both", "shift")
         self._check_options()
 
     def _check_options(self) -> None:
@@ -106,7 +113,26 @@ class Network(nn.Module):
     def stem(self, out_ch: int, *, pad: int = 1) -> Stem:
         """The first layer: convolution of pixels 3x3 and batch norm."""
         border = "replicate" if self._pad_mode == "replicate" else "zero"
-        return Stem(self.in_ch, out_ch, pad=pad, pad_mode=border, weight=self._ends)
+        made = Stem(self.in_ch, out_ch, pad=pad, pad_mode=border, weight=self._ends)
+        self._settle(made[1])
+        return made
+
+    def norm(self, channels: int) -> nn.BatchNorm2d:
+        """A batch norm of maps, of which `affine` is learned."""
+        made = nn.BatchNorm2d(channels)
+        self._settle(made)
+        return made
+
+    def flat_norm(self, channels: int) -> nn.BatchNorm1d:
+        """The same of vectors (N, C)."""
+        made = nn.BatchNorm1d(channels)
+        self._settle(made)
+        return made
+
+    def _settle(self, norm: nn.Module) -> None:
+        assert isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d)
+        norm.weight.requires_grad_(self._gamma)
+        norm.bias.requires_grad_(self._beta)
 
     def conv(self, in_ch: int, out_ch: int, kernel: int = 3, *, stride: int = 1, pad: int | None = None) -> nn.Module:
         """A binary convolution; `pad` is kernel // 2 unless given."""

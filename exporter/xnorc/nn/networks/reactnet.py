@@ -29,10 +29,10 @@ class Block(nn.Module):
         super().__init__()
         self.stride = stride
         self.binarize3, self.binarize1 = network.binarize(in_ch), network.binarize(in_ch)
-        self.conv3, self.norm3 = network.conv(in_ch, in_ch, 3, stride=stride), nn.BatchNorm2d(in_ch)
+        self.conv3, self.norm3 = network.conv(in_ch, in_ch, 3, stride=stride), network.norm(in_ch)
         copies = out_ch // in_ch
         self.conv1 = nn.ModuleList(network.conv(in_ch, in_ch, 1) for _ in range(copies))
-        self.norm1 = nn.ModuleList(nn.BatchNorm2d(in_ch) for _ in range(copies))
+        self.norm1 = nn.ModuleList(network.norm(in_ch) for _ in range(copies))
         self.activate3, self.activate1 = network.activate(in_ch), network.activate(out_ch)
 
     def forward(self, x: Tensor) -> Tensor:
