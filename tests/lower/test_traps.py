@@ -271,3 +271,32 @@ def test_lab_on_a_map_of_one_pixel_is_its_centre_or_the_sum_of_its_taps(name: st
     x = images(SHAPE, 100)
     assert compare(made, x).differing_bits == 0
     assert 0.02 < last_bits(made, x).mean() < 0.98
+
+
+def test_a_tile_that_every_channel_learned_for_itself_differs_in_no_bit() -> None:
+    design = make_binarizer("design", CH, tile="3x3v1", learned=True)
+    net = nn.Sequential(
+        Conv(2, 33, 3, padding=1), nn.BatchNorm2d(33), Bits(), Conv(33, CH, 3, padding=1), nn.MaxPool2d(2)
+    )
+    net = lively(nn.Sequential(*net, nn.BatchNorm2d(CH), design, nn.Flatten(), Linear(CH * 12, 4, bias=False)))
+    design.tile.data = torch.randn(design.tile.shape, generator=torch.Generator().manual_seed(8))
+    made = lowered(net, SHAPE)
+    assert compare(made, images(SHAPE, 60)).differing_bits == 0
+
+
+def test_an_asd_whose_one_hidden_unit_is_dead_is_told_and_exact_as_a_constant() -> None:
+    torch.manual_seed(0)
+    asd = make_binarizer("asd", 12)
+    assert asd.hyper.first.weight.shape[0] == 1
+    net = nn.Sequential(
+        Conv(2, 33, 3, padding=1), nn.BatchNorm2d(33), Bits(), Conv(33, 12, 3, padding=1), nn.BatchNorm2d(12)
+    )
+    net = lively(nn.Sequential(*net, asd, nn.Flatten(), Linear(12 * 63, 4, bias=False)))
+    net[4].weight.data[0], net[4].bias.data[0] = 0.01, 5.0  # a channel whose mean is never negative
+    asd.hyper.first.weight.data[:] = 0.0
+    asd.hyper.first.weight.data[0, 0] = -3.0
+    x = images(SHAPE, 40, 3)
+    told, static = (lowered(net, SHAPE, calibration=x, static_collapsed=on) for on in (False, True))
+    assert any("same for all 40 calibration images" in note for note in told.program.notes)
+    assert not any(isinstance(n, Compare) for n in static.program.nodes)
+    assert compare(static, images(SHAPE, 60, 4)).differing_bits == 0
