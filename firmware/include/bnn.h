@@ -253,8 +253,9 @@ typedef struct {
 
 void bnn_iconv2d_ref(const bnn_iconv2d_t *node, const void *in, void *out);
 
-// Four output channels at a time.  Here weights is (groups, (out_ch / groups + 3) / 4, kh, kw, in_ch / groups, 4): the
-// weights of four channels side by side, 0 for channels that do not exist.  scratch: kh * kw * in_ch / groups int16.
+// Four output channels and two inputs at a time.  Here weights is (groups, (out_ch / groups + 3) / 4, pairs, 2, 2 inputs,
+// 2 outputs), of (kh * kw * in_ch / groups + 1) / 2 pairs of inputs in the order (kh, kw, channel): 0 for channels and
+// inputs that do not exist.  scratch: 2 * pairs int16.
 void bnn_iconv2d_quads(const bnn_iconv2d_t *node, const void *in, void *out, void *scratch);
 
 // groups == in_ch == out_ch.  Here weights, or wide where in_kind is I16, is ((out_ch + 3) / 4, kh, kw, 4): channels side

@@ -3,25 +3,35 @@
 // The way out of a convolution: up to 32 sums of one pixel become a word of bits, or numbers.
 #include "bnn_bits.h"
 
-// What is shifted fits 32 bits; of a shift by 32 or more only the upper half is left to do.
-static void store_requantized(const bnn_requant_t *by, void *out, size_t at, uint8_t kind, uint32_t first,
-                              uint32_t count, const int32_t *sums) {
+// What is shifted fits 32 bits, so two words hold all of it: the upper one where it is shifted by 32 or more.
+static inline int32_t shifted(int64_t wide, uint32_t shift) {
+    const uint32_t upper = (uint32_t)((uint64_t)wide >> 32), lower = (uint32_t)wide;
+    if (shift >= 32u) return (int32_t)upper >> (shift - 32u);
+    return (int32_t)(shift > 0 ? upper << (32u - shift) | lower >> shift : lower);
+}
+
+// `kind` and whether the shift is long are known where this is inlined.
+static inline void requantize(const bnn_requant_t *by, void *out, size_t at, uint8_t kind, uint32_t shift,
+                              uint32_t first, uint32_t count, const int32_t *sums) {
     const uint32_t step = by->step;
     const int32_t *mul = by->mul + first * step;
     const int64_t *add = by->add + first * step;
     const int32_t low = by->low, high = by->high;
-    if (kind == BNN_I16 && by->shift >= 32u) {
-        const uint32_t down = by->shift - 32u;
-        int16_t *to = (int16_t *)out + at;
-        for (uint32_t i = 0; i < count; i++, mul += step, add += step) {
-            const int64_t wide = (int64_t)sums[i] * *mul + *add;
-            to[i] = (int16_t)bnn_clamp((int32_t)(wide >> 32) >> down, low, high);
-        }
-        return;
-    }
     for (uint32_t i = 0; i < count; i++, mul += step, add += step) {
         const int64_t wide = (int64_t)sums[i] * *mul + *add;
-        bnn_store(out, at + i, kind, bnn_clamp((int32_t)(wide >> by->shift), low, high));
+        bnn_store(out, at + i, kind, bnn_clamp(shifted(wide, shift), low, high));
+    }
+}
+
+static void store_requantized(const bnn_requant_t *by, void *out, size_t at, uint8_t kind, uint32_t first,
+                              uint32_t count, const int32_t *sums) {
+    const uint32_t shift = by->shift;
+    if (kind != BNN_I16) {
+        requantize(by, out, at, kind, shift, first, count, sums);
+    } else if (shift >= 32u) {
+        requantize(by, out, at, BNN_I16, 32u + (shift & 31u), first, count, sums);
+    } else {
+        requantize(by, out, at, BNN_I16, shift, first, count, sums);
     }
 }
 

@@ -8,7 +8,7 @@
 ICONV2D_LIST(u8, uint8_t, int8_t, ADD)
 ICONV2D_LIST(i8, int8_t, int8_t, ADD)
 
-#if defined(__ARM_FEATURE_SIMD32)
+#if BNN_SIMD
 // Two loads of two inputs each and one of four weights, or two of two, for four multiply-accumulates of halves.
 #define ADD_BYTES(v, m)                                                                                                \
     do {                                                                                                               \

@@ -11,7 +11,7 @@
 ICONV2D_LIST(u8, uint8_t, int8_t, ADD)
 ICONV2D_LIST(i8, int8_t, int8_t, ADD)
 
-#if defined(__ARM_FEATURE_SIMD32)
+#if BNN_SIMD
 // Both inputs of an output lie in one word, and so do their weights: one instruction for two products.
 #define ADD_BYTES(v, m)                                                                                                \
     do {                                                                                                               \

@@ -10,6 +10,7 @@
 #define ICONV2D_TAPS_H
 
 #include "bnn_bits.h"
+#include "bnn_simd.h"
 
 #define QUAD 4u
 
@@ -80,29 +81,6 @@ typedef void iconv2d_list_fn(const void *in, const iconv2d_taps_t *taps, const v
             sums[0] = s0, sums[1] = s1, sums[2] = s2, sums[3] = s3;                                                    \
         }                                                                                                              \
     }
-
-#if defined(__ARM_FEATURE_SIMD32)
-#include <arm_acle.h>
-
-static inline int32_t two_int16(const int16_t *v) {
-    int32_t both;
-    __builtin_memcpy(&both, v, sizeof both);
-    return both;
-}
-
-static inline int32_t four_int8(const int8_t *w) {
-    int32_t all;
-    __builtin_memcpy(&all, w, sizeof all);
-    return all;
-}
-
-// Bytes 1 and 3 as int16; of bytes 0 and 2, __sxtb16 does it.
-static inline int32_t odd_bytes(int32_t four) {
-    int32_t odd;
-    __asm__("sxtb16 %0, %1, ror #8" : "=r"(odd) : "r"(four));
-    return odd;
-}
-#endif
 
 // The whole convolution, of groups of n inputs; `list` has room for kh * kw taps, `by_rect`
 // may be NULL: then every pixel is a list.  In iconv2d_taps.c.

@@ -33,7 +33,7 @@ def kernels(node: Node, tensors: tuple[Tensor, ...]) -> list[Kernel]:
         return build(conv, tensors[0], Array(ctype, conv.weights, "(out_ch, kh, kw, in_ch / groups)"), None)
 
     def quads() -> Struct:
-        packed = Array("int8_t", in_quads(conv.weights, conv.groups), "(groups, quads, kh, kw, in_ch / groups, 4)")
+        packed = Array("int8_t", in_quads(conv.weights, conv.groups), "(groups, quads, pairs, 2, 2 inputs, 2 outputs)")
         return build(conv, tensors[0], packed, None)
 
     def stencil() -> Struct:
@@ -53,7 +53,7 @@ def kernels(node: Node, tensors: tuple[Tensor, ...]) -> list[Kernel]:
         scratch = words(fan_in) * (128 * 4 + 32 * 2)
         fast = Kernel(function="bnn_iconv2d_signs", build=signs, scratch=scratch, takes_scratch=True)
         return [fast, Kernel(function="bnn_iconv2d_ref", build=signs)]
-    fast = Kernel(function="bnn_iconv2d_quads", build=quads, scratch=2 * fan_in, takes_scratch=True)
+    fast = Kernel(function="bnn_iconv2d_quads", build=quads, scratch=4 * ((fan_in + 1) // 2), takes_scratch=True)
     return [fast, Kernel(function="bnn_iconv2d_ref", build=plain)]
 
 
@@ -68,11 +68,12 @@ def side_by_side(weights: np.ndarray) -> np.ndarray:
 
 
 def in_quads(weights: np.ndarray, groups: int) -> np.ndarray:
-    """int8 (out_ch, kh, kw, ch) -> (groups, quads, kh, kw, ch, 4): four output channels side by side, 0 for none."""
-    by_group = weights.reshape(groups, -1, *weights.shape[1:])
-    unused = -by_group.shape[1] % 4
-    padded = np.pad(by_group, ((0, 0), (0, unused), (0, 0), (0, 0), (0, 0)))
-    return np.moveaxis(padded.reshape(groups, -1, 4, *weights.shape[1:]), 2, -1)
+    """int8 (out_ch, kh, kw, ch) -> (groups, quads, pairs, 2, 2 inputs, 2 outputs): four output channels and two inputs
+    side by side, 0 for none."""
+    by_group = weights.reshape(groups, len(weights) // groups, -1)
+    padded = np.pad(by_group, ((0, 0), (0, -by_group.shape[1] % 4), (0, by_group.shape[2] % 2)))
+    split = padded.reshape(groups, padded.shape[1] // 4, 2, 2, -1, 2)  # group, quad, half, output, pair, input
+    return np.ascontiguousarray(split.transpose(0, 1, 4, 2, 5, 3))
 
 
 def build(conv: IConv2d, source: Tensor, weights: Array | None, signs: Array | None) -> Struct:
