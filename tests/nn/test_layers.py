@@ -95,6 +95,16 @@ def test_real_weights_are_used_as_they_are_until_binarized_again() -> None:
     assert torch.equal(layer(x), x @ torch.where(layer.weight >= 0, 1.0, -1.0).T)
 
 
+def test_real_weights_leave_no_parameter_without_a_gradient() -> None:
+    layer = BinaryLinear(8, 3, weight="wsd")
+    for real in (True, False):
+        set_real_weights(layer, real)
+        layer.zero_grad()
+        layer(latent(2, 8)).sum().backward()
+        assert all(p.requires_grad == (p.grad is not None) for p in layer.parameters())
+        assert layer.binarize.alpha.requires_grad != real
+
+
 def test_latent_weights_are_clipped_and_nothing_else() -> None:
     model = torch.nn.Sequential(BinaryLinear(4, 4), torch.nn.Linear(4, 4))
     for parameter in model.parameters():

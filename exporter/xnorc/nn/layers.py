@@ -140,10 +140,14 @@ def _latent(where: str, start: str, *shape: int) -> Tensor:
 
 
 def set_real_weights(model: nn.Module, real: bool) -> None:
-    """Let every binary layer use its latent weights as they are (first stage of two), or binarize them again."""
+    """Let every binary layer use its latent weights as they are (first stage of two), or binarize them again.
+
+    While they are real, what the weight binarizers learn is unused and asks for no gradient: DDP would wait for it.
+    """
     for module in model.modules():
         if isinstance(module, BinaryConv2d | BinaryLinear):
             module.real_weights = real
+            module.binarize.requires_grad_(not real)
 
 
 def clip_latent(model: nn.Module) -> None:

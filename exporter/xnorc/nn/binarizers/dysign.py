@@ -30,7 +30,7 @@ class DySign(Binarizer):
         channels: C.
         surrogate: `bireal`, as ReActNet which the paper extends.
         reduction, floor: max(C / reduction, floor) hidden units.
-        stat: `mean` or `mean+std`, see `Hyper`.
+        stat: `mean` or `mean+std`, see `Hyper`; the exporter has no integer form of standard deviations and refuses it.
         sides: `two` as above; `positive` uses sigmoid(u) in place of 2 sigmoid(u) - 1.
 
     Attributes:
