@@ -14,6 +14,8 @@ from xnorc.nn.binarizers.asd import ASD
 from xnorc.nn.binarizers.design import DeSign
 from xnorc.nn.binarizers.dysign import DySign
 from xnorc.nn.binarizers.lab import LAB, LABPair
+from xnorc.nn.surrogates import NAMES as SURROGATES
+from xnorc.nn.surrogates import Surrogate, smooth
 from xnorc.nn.tiles import tile
 
 NAMES = sorted(all_binarizers())
@@ -24,9 +26,9 @@ def maps(*shape: int, seed: int = 0) -> torch.Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
-def shaken(name: str, seed: int = 1) -> nn.Module:
+def shaken(name: str, seed: int = 1, **options: str) -> nn.Module:
     """A binarizer whose parameters are nowhere special."""
-    made = make_binarizer(name, CH)
+    made = make_binarizer(name, CH, **options)
     with torch.no_grad():
         for number, parameter in enumerate(made.parameters()):
             parameter += 0.5 * maps(*parameter.shape, seed=seed + number)
@@ -63,6 +65,47 @@ def test_gradients_reach_the_input_and_every_parameter(name: str) -> None:
     for key, parameter in made.named_parameters():
         assert parameter.grad is not None, key
         assert torch.isfinite(parameter.grad).all(), key
+
+
+class Smooth(nn.Module):
+    """The function whose slope a surrogate is, in the place of the step."""
+
+    def __init__(self, step: Surrogate) -> None:
+        super().__init__()
+        self.of = step
+
+    def forward(self, v: torch.Tensor) -> torch.Tensor:
+        return smooth(self.of.name, v, self.of.steepness)
+
+
+@pytest.mark.parametrize("surrogate", SURROGATES)
+@pytest.mark.parametrize("name", NAMES)
+def test_gradients_are_those_of_the_smooth_function_of_the_margin(name: str, surrogate: str) -> None:
+    """Through thresholds, tiles, taps and channel means: nothing is detached, and windows move with thresholds."""
+    made = shaken(name, surrogate=surrogate).double()
+    if surrogate == "ede":
+        made.step.set_progress(0.9)
+    x, g = (0.4 * maps(3, CH, 4, 5, seed=s).double() for s in (5, 6))
+    grads = []
+    for step in (made.step, Smooth(made.step)):
+        made.step = step
+        made.zero_grad()
+        given = x.clone().requires_grad_()
+        (made(given) * g).sum().backward()
+        grads.append([given.grad, *(parameter.grad.clone() for parameter in made.parameters())])
+    assert grads[0][0].abs().sum() > 0
+    torch.testing.assert_close(*grads)
+
+
+def test_gamma_feels_the_tile_that_it_scales() -> None:
+    norm = nn.BatchNorm2d(CH).double().eval()
+    made = DeSign(CH, "identity", scaled=True).double()
+    made.follow(norm)
+    z, g = maps(2, CH, 4, 4).double(), maps(2, CH, 4, 4, seed=1).double()
+    (made(norm(z)) * g).sum().backward()
+    normal, t = z / (1 + norm.eps) ** 0.5, made.tile.repeat(CH, 2, 2)
+    inside = (normal - t).abs() <= 1
+    torch.testing.assert_close(norm.weight.grad, (g * inside * (normal - t)).sum((0, 2, 3)))
 
 
 @pytest.mark.parametrize("name", NAMES)
