@@ -10,28 +10,19 @@ static inline int32_t shifted(int64_t wide, uint32_t shift) {
     return (int32_t)(shift > 0 ? upper << (32u - shift) | lower >> shift : lower);
 }
 
-// `kind` and whether the shift is long are known where this is inlined.
-static inline void requantize(const bnn_requant_t *by, void *out, size_t at, uint8_t kind, uint32_t shift,
-                              uint32_t first, uint32_t count, const int32_t *sums) {
-    const uint32_t step = by->step;
-    const int32_t *mul = by->mul + first * step;
+static void requantize(const bnn_requant_t *by, void *out, size_t at, uint8_t kind, uint32_t first, uint32_t count,
+                       const int32_t *sums) {
+    const uint32_t step = by->step, shift = by->shift;
+    const int32_t *mul = by->mul + first * step, *end = sums + count;
     const int64_t *add = by->add + first * step;
     const int32_t low = by->low, high = by->high;
-    for (uint32_t i = 0; i < count; i++, mul += step, add += step) {
-        const int64_t wide = (int64_t)sums[i] * *mul + *add;
-        bnn_store(out, at + i, kind, bnn_clamp(shifted(wide, shift), low, high));
-    }
-}
-
-static void store_requantized(const bnn_requant_t *by, void *out, size_t at, uint8_t kind, uint32_t first,
-                              uint32_t count, const int32_t *sums) {
-    const uint32_t shift = by->shift;
-    if (kind != BNN_I16) {
-        requantize(by, out, at, kind, shift, first, count, sums);
-    } else if (shift >= 32u) {
-        requantize(by, out, at, BNN_I16, 32u + (shift & 31u), first, count, sums);
-    } else {
-        requantize(by, out, at, BNN_I16, shift, first, count, sums);
+    for (; sums < end; at++, mul += step, add += step) {
+        const int32_t v = bnn_clamp(shifted((int64_t)*sums++ * *mul + *add, shift), low, high);
+        if (kind == BNN_I16) {
+            ((int16_t *)out)[at] = (int16_t)v;
+        } else {
+            bnn_store(out, at, kind, v);
+        }
     }
 }
 
@@ -41,7 +32,7 @@ void bnn_emit(const bnn_sink_t *sink, uint32_t y, uint32_t x, uint32_t first, ui
     if (thr->thr == NULL) {
         const size_t at = pixel * sink->out_ch + first;
         if (sink->requant != NULL) {
-            store_requantized(sink->requant, sink->out, at, sink->out_kind, first, count, sums);
+            requantize(sink->requant, sink->out, at, sink->out_kind, first, count, sums);
         } else if (sink->out_kind == BNN_I16) {
             int16_t *to = (int16_t *)sink->out + at;
             for (uint32_t i = 0; i < count; i++) to[i] = (int16_t)sums[i];
