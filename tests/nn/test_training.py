@@ -20,7 +20,7 @@ from xnorc.errors import XnorcError
 from xnorc.nn import checkpoint, make_network
 from xnorc.nn.batches import EpochOrder, as_floats, augment
 from xnorc.nn.borders import replicated
-from xnorc.nn.learner import LAYOUTS, Learner, learning_rate
+from xnorc.nn.learner import LAYOUTS, Learner, _optimiser, learning_rate
 from xnorc.nn.progress import Epoch
 from xnorc.nn.recipe import Recipe, Stage, load_recipe, parse_recipe, recipe_names, to_toml
 from xnorc.nn.surrogates import Surrogate
@@ -357,3 +357,40 @@ def test_a_damaged_folder_is_refused_in_one_line(few: DataSet, tmp_path: Path) -
     (tmp_path / "log.jsonl").write_text("{broken")
     with pytest.raises(XnorcError, match="a line that is no epoch"):
         checkpoint.read_log(tmp_path)
+
+
+def test_another_binarizer_takes_the_place_of_a_recipes_own(few: DataSet, tmp_path: Path) -> None:
+    assert "tile" in load_recipe("digits").network
+    recipe = replace(load_recipe("digits"), stages=small(epochs=1).stages)
+    train(recipe, few, tmp_path, progress=False, binarizer="rsign", width=0.25)
+    kept = load_recipe(str(tmp_path / "recipe.toml")).network
+    assert (kept["binarizer"], kept["width"]) == ("rsign", 0.25)
+    assert "tile" not in kept
+
+
+def test_a_network_that_cannot_be_built_costs_no_earlier_training(few: DataSet, tmp_path: Path) -> None:
+    class Killed(Exception):
+        pass
+
+    def kill(epoch: Epoch) -> None:
+        raise Killed
+
+    with pytest.raises(Killed):
+        train(small(), few, tmp_path, progress=False, report=kill)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert before
+    with pytest.raises(XnorcError, match="colour"):
+        train(small(), few, tmp_path, progress=False, colour="red")
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_decay_of_convolutions_leaves_labs_taps_alone() -> None:
+    network = make_network("digits", 10, in_ch=1, size=8, width=0.25, binarizer="lab")
+    stage = Stage(epochs=1, batch=8, lr=1e-3, weight_decay=0.1, decay="conv")
+    decayed, plain = _optimiser(network, stage).param_groups
+    assert (decayed["weight_decay"], plain["weight_decay"]) == (0.1, 0.0)
+    taps = {id(p) for name, p in network.named_parameters() if name.endswith("taps")}
+    assert taps
+    assert taps <= {id(p) for p in plain["params"]}
+    convs = {id(p) for name, p in network.named_parameters() if p.dim() == 4} - taps
+    assert convs == {id(p) for p in decayed["params"]}

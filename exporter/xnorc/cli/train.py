@@ -55,8 +55,11 @@ def command(
     from xnorc.extras import need
 
     need("train", "xnorc train")
+    from dataclasses import replace
+
+    from xnorc.nn.networks import with_choices
     from xnorc.nn.recipe import load_recipe
-    from xnorc.nn.train import ACCELERATORS, PRECISIONS, Machine, train
+    from xnorc.nn.train import ACCELERATORS, PRECISIONS, Machine, is_first, train
 
     for option, given, known in (("--precision", precision, PRECISIONS), ("--accelerator", accelerator, ACCELERATORS)):
         if given not in known:
@@ -64,15 +67,16 @@ def command(
 
     wanted = load_recipe(recipe)
     result = train(
-        wanted,
+        replace(wanted, network=with_choices(wanted.network, _settings(network or []))),
         load(data or wanted.data, path),
         out or Path("build") / Path(recipe).stem,
         seed=seed,
         resume=resume,
         progress=not as_json,
         machine=Machine(accelerator, devices, nodes, precision, compiled),
-        **_settings(network or []),
     )
+    if not is_first():
+        return
     if as_json:
         emit({"folder": str(result.folder), "accuracy": result.accuracy})
     else:

@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from xnorc.data import Samples
 from xnorc.nn.batches import as_floats, augment
+from xnorc.nn.binarizer import Binarizer
 from xnorc.nn.layers import clip_latent, set_real_weights
 from xnorc.nn.recipe import Stage
 from xnorc.nn.surrogates import set_progress
@@ -51,6 +52,7 @@ class Learner(lightning.LightningModule):
         compiled: bool = False,
     ) -> None:
         super().__init__()
+        set_real_weights(network, stage.real_weights)  # here, since DDP counts parameters before any hook
         self._layout = LAYOUTS[compiled]
         network = network.to(memory_format=self._layout)  # type: ignore[call-overload]  # their stub lacks it
         self._fast = [torch.compile(network) if compiled else network]  # in a list: the weights have one owner
@@ -68,7 +70,6 @@ class Learner(lightning.LightningModule):
         return logits
 
     def on_fit_start(self) -> None:
-        set_real_weights(self.network, self.stage.real_weights)
         for teacher in self._teacher:
             teacher.to(self.device)
 
@@ -145,8 +146,10 @@ def learning_rate(stage: Stage, step: int, warmup: int, steps: int) -> float:
 def _optimiser(network: nn.Module, stage: Stage) -> torch.optim.Optimizer:
     decayed: list[nn.Parameter] = []
     plain: list[nn.Parameter] = []
+    learned = {id(p) for m in network.modules() if isinstance(m, Binarizer) for p in m.parameters()}  # LAB's taps too
     for parameter in network.parameters():
-        decays = stage.decay == "all" or (stage.decay == "conv" and parameter.dim() == 4)
+        is_conv = parameter.dim() == 4 and id(parameter) not in learned
+        decays = stage.decay == "all" or (stage.decay == "conv" and is_conv)
         (decayed if decays else plain).append(parameter)
     groups = [{"params": decayed, "weight_decay": stage.weight_decay}, {"params": plain, "weight_decay": 0.0}]
     groups = [group for group in groups if group["params"]]

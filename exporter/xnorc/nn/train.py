@@ -24,6 +24,7 @@ from xnorc.nn import checkpoint
 from xnorc.nn.batches import loader
 from xnorc.nn.layers import set_real_weights
 from xnorc.nn.learner import Learner
+from xnorc.nn.networks import with_choices
 from xnorc.nn.progress import Bar, Epoch, Recorder
 from xnorc.nn.recipe import Recipe, Stage, load_recipe, to_toml
 
@@ -93,17 +94,21 @@ def train(
         progress: draw a bar on standard error where that is a terminal.
         report: called after every epoch.
         machine: see `Machine`.
-        network: overrides of the recipe's [network], such as binarizer="rsign".
+        network: overrides of the recipe's [network], such as binarizer="rsign"; options that only the recipe's own
+            binarizer has go with it.
 
     Raises:
         XnorcError: a recipe that cannot be, or a resumed training that was another one.
     """
     asked = load_recipe(recipe) if isinstance(recipe, str) else recipe
-    asked = replace(asked, network={**asked.network, **network})
+    asked = replace(asked, network=with_choices(asked.network, network))
     parts = out / "unfinished"
-    if _is_first():
-        _prepare(out, parts, f"# seed {seed}, data {data.name}\n{to_toml(asked)}", resume)
     shape, classes = data.train.shape, data.train.n_classes
+    for options in (asked.network, *([asked.teacher] if asked.teacher_stages else [])):
+        with torch.device("meta"):
+            checkpoint.build_network(options, classes, shape)  # what cannot be built must not cost an earlier training
+    if is_first():
+        _prepare(out, parts, f"# seed {seed}, data {data.name}\n{to_toml(asked)}", resume)
     machine = machine or Machine()
     run = _Run(data, out / "log.jsonl", parts, seed, progress, report, machine)
     with _undisturbed():
@@ -132,7 +137,7 @@ def train(
         "precision": machine.precision,
         "compiled": machine.compiled,
     }
-    if _is_first():
+    if is_first():
         checkpoint.save(out, trained, asked, about)
         shutil.rmtree(parts)
     return Trained(out, trained, accuracy)
@@ -143,8 +148,8 @@ def train_digits(out: Path, *, seed: int = 0, progress: bool = True, report: Rep
     return train("digits", digits(), out, seed=seed, progress=progress, report=report)
 
 
-def _is_first() -> bool:
-    """Whether this process writes the files: under DDP, one of several does."""
+def is_first() -> bool:
+    """Whether this process writes and tells: under DDP, one of several does."""
     return getattr(rank_zero_only, "rank", 0) == 0
 
 
@@ -185,7 +190,7 @@ class _Run:
                 accuracy = held["accuracy"]
                 continue
             accuracy = self.stage(phase, number, network, stage, teacher)
-            if _is_first():
+            if is_first():
                 torch.save({"network": network.state_dict(), "accuracy": accuracy}, done)
         return accuracy
 
