@@ -14,7 +14,7 @@
 // Kernels.  bnn_<op>_<variant>(node, in, out[, scratch]): the node is constant and was verified by the exporter, so
 // nothing is checked here.  Nothing is allocated: `scratch`, where a kernel needs any, is planned in the arena, 8-byte
 // aligned, its content undefined before and after.  Every op has a slow and obvious `_ref`, which gives the same bits.
-// `out` may not overlap `in` unless the kernel's line says "in place".  No kernel needs more than 512 bytes of stack.
+// `out` may not overlap `in` unless the kernel's line says "in place".  No kernel needs more than 528 bytes of stack.
 //
 // Channel sums.  bnn_<op>_<variant>_sums(node, in, out, sums) does what bnn_<op>_<variant> does and writes the sum of
 // every channel of its output as well, (1, 1, ch) of sums_kind, modulo 2^16 or 2^32: a SumPool2d over the whole map

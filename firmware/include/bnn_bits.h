@@ -81,8 +81,8 @@ static inline uint32_t bnn_passes(const bnn_thresholds_t *t, size_t at, int32_t 
 }
 
 // What becomes of a pixel's sums: `count` (1..32) of them from channel `first` (a multiple of 32) on are compared with
-// their thresholds into one word; where thr->thr is NULL they go through requant, or as they are where that is NULL.
-// In emit.c.
+// their thresholds into one word, or stored as they are where thr->thr is NULL; where requant is not NULL they go through
+// that.  In emit.c and requant.c.
 typedef struct {
     const bnn_thresholds_t *thr;
     void *out;
@@ -92,5 +92,7 @@ typedef struct {
 } bnn_sink_t;
 
 void bnn_emit(const bnn_sink_t *sink, uint32_t y, uint32_t x, uint32_t first, uint32_t count, const int32_t *sums);
+void bnn_requantize(const bnn_sink_t *sink, uint32_t y, uint32_t x, uint32_t first, uint32_t count,
+                    const int32_t *sums);
 
 #endif
