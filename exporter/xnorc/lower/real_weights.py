@@ -77,7 +77,7 @@ def computes_thresholds(lowering: Lowering, node: fx.Node) -> bool:
 
 def _is_stencil(node: fx.Node) -> bool:
     weight = node.args[1]
-    if is_call(node, {aten.linear.default}) or not isinstance(weight, fx.Node):
+    if not is_call(node, {aten.conv2d.default, aten.conv2d.padding}) or not isinstance(weight, fx.Node):
         return False
     return int(argument(node, "groups")) > 1 and int(np.prod(shape_of(weight)[1:])) <= FEW_TAPS
 
