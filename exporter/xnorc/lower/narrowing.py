@@ -33,13 +33,7 @@ def only_rounded(lowering: Lowering, node: fx.Node) -> bool:
         found = sides(lowering, point, origin_of_arguments(point, lowering.known, lowering.transparent))
         if found is not None and len(lowering.known[found.p]) == 1:
             compared[found.end] = lowering.known[found.p][0]
-    readers = [
-        other
-        for other in lowering.known
-        if lowering.known[other] == (other,)
-        and other is not node
-        and node in origin_of_arguments(other, lowering.known, lowering.transparent)
-    ]
+    readers = lowering.readers(node)
     mine = [reader for reader in readers if compared.get(reader) is node or _is_wide_stencil(lowering, reader)]
     return bool(mine) and all(reader in mine or is_call(reader, AVERAGES) for reader in readers)
 

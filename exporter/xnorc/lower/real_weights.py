@@ -7,7 +7,6 @@ import numpy as np
 from torch import fx
 
 from xnorc.lower.ops import AVERAGES, DOTS, argument, aten, is_call, shape_of
-from xnorc.lower.origins import origin_of_arguments
 from xnorc.lower.state import Lowering
 from xnorc.program import Kind
 
@@ -84,13 +83,7 @@ def _is_stencil(node: fx.Node) -> bool:
 
 def _only_bits(lowering: Lowering, node: fx.Node) -> bool:
     """True where binarize points are all that reads the node's values."""
-    readers = [
-        other
-        for other in lowering.known
-        if lowering.known[other] == (other,)
-        and other is not node
-        and node in origin_of_arguments(other, lowering.known, lowering.transparent)
-    ]
+    readers = lowering.readers(node)
     return bool(readers) and all(reader in lowering.points for reader in readers)
 
 

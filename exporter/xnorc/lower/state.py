@@ -19,7 +19,7 @@ from xnorc.capture import Captured, module_path
 from xnorc.errors import LowerError
 from xnorc.lower.factors import positive_factors
 from xnorc.lower.options import Options
-from xnorc.lower.origins import Origins, find_origins
+from xnorc.lower.origins import Origins, find_origins, origin_of_arguments
 from xnorc.lower.scales import Scales
 from xnorc.lower.source import Source
 from xnorc.program import Kind, Node, Tensor
@@ -75,6 +75,16 @@ class Lowering:
     def values(self) -> dict[fx.Node, Any]:
         """What capture knows of every node."""
         return self.captured.values
+
+    def readers(self, node: fx.Node) -> list[fx.Node]:
+        """The origins that an origin's values go to."""
+        return [
+            other
+            for other in self.known
+            if self.known[other] == (other,)
+            and other is not node
+            and node in origin_of_arguments(other, self.known, self.transparent)
+        ]
 
     def source(self, node: fx.Node) -> Source:
         """The integers of an origin (an input, a dot, a stream), made on first use."""
