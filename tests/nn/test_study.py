@@ -45,6 +45,7 @@ def record(last: float, integer: float | None, flash: int = 1000, instructions: 
         "same_labels": 99,
         "bits": 1000,
         "differing_bits": 1,
+        "exact_sums": {"same_labels": 100, "differing_bits": 0},
         "compared_images": 20,
         "logits_equal_to_numpy": 50,
         "notes": [],
@@ -242,6 +243,7 @@ def test_a_training_is_measured_in_floats_and_in_integers(
     assert found["train"]["seconds"] == round(log[-1]["seconds"], 1)
     assert found["refused"] is None
     assert found["integer"]["differing_bits"] == 0
+    assert found["integer"]["exact_sums"] == {"same_labels": len(few.test), "differing_bits": 0}
     assert found["integer"]["same_labels"] == found["integer"]["logits_equal_to_numpy"] == len(few.test)
     assert found["integer"]["top1"] == found["float_top1"]["last"]
     assert {"float", "export", "host C"} <= set(steps)

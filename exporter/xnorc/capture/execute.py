@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
@@ -14,6 +14,7 @@ def run(
     gm: fx.GraphModule,
     inputs: Mapping[fx.Node, torch.Tensor],
     wanted: Iterable[fx.Node],
+    instead: Mapping[fx.Node, Callable[[Any], Any]] | None = None,
 ) -> dict[fx.Node, Any]:
     """Results of `wanted`, given results of some nodes.
 
@@ -21,6 +22,7 @@ def run(
         gm: the graph; constants are read from it.
         inputs: results of the nodes where running starts: the placeholder, or any cut through the graph.
         wanted: nodes whose results are returned.  Only what they need is run.
+        instead: for some nodes, what takes their result's place, given that.
 
     Returns:
         node -> its result, in the graph's own dtypes, computed by the very same ATen calls.
@@ -39,6 +41,8 @@ def run(
             elif node.op == "call_function":
                 args, kwargs = fx.node.map_arg((node.args, node.kwargs), results.__getitem__)
                 results[node] = node.target(*args, **kwargs)
+            if instead and node in instead:
+                results[node] = instead[node](results[node])
             for source in node.all_input_nodes:
                 left[source] = left.get(source, 0) - 1
                 if left[source] == 0 and source not in keep and source not in inputs:

@@ -53,6 +53,13 @@ class Lowered:
     captured: Captured
     options: Options
 
+    @property
+    def exact(self) -> bool:
+        """Nothing is rounded: no stream, no stencil, no threshold computed from the image."""
+        return all(source.exact for source in self.sources) and not any(
+            row.get("exact") is False for row in self.report
+        )
+
 
 def lower(captured: Captured, options: Options, name: str) -> Lowered:
     """Lower a captured network.

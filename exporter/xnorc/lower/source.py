@@ -80,6 +80,20 @@ class Source:
         value = q * self.scale[at] + (self.offset[at] + shift * self.noise[at])
         return torch.from_numpy(value).to(dtype)
 
+    @property
+    def is_rounded_sum(self) -> bool:
+        """A float sum that PyTorch rounds on its way, of which the integer tensor has the exact value."""
+        return self.exact and self.table is None and self.evaluate is None and bool(self.noise.any())
+
+    def integers(self, value: torch.Tensor) -> np.ndarray:
+        """int64 (elements,): the integers nearest to a float value of the node; not clipped."""
+        real = value.detach().reshape(-1).double().numpy()
+        return np.rint((real - self.offset) / np.where(self.scale == 0, 1, self.scale)).astype(np.int64)
+
+    def nearest(self, value: torch.Tensor) -> torch.Tensor:
+        """The reals that these integers stand for, in the shape and dtype of `value`."""
+        return self.real(self.integers(value)[None], np.arange(value.numel())).reshape(value.shape)
+
     def reachable(self, q: np.ndarray, at: np.ndarray) -> np.ndarray:
         """bool (K, S): integers that the sum can be, by range and parity."""
         if self.taps is None:

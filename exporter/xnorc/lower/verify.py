@@ -3,6 +3,11 @@
 
 *Free-running*: each side computes on its own values, so a difference carries on.  *Teacher-forced*: a node of the
 program is given what PyTorch computed for its inputs, so only differences that arise in that node count.
+
+A float32 sum of pixels or scaled values is rounded, in an order that the layout and the batch decide.  Where a
+possible sum lies closer to a threshold than that (`undecided` in the layer report), PyTorch's own bit is a matter of
+its rounding, and the program has the bit of the exact sum.  *Exact sums* tells such a difference from a fault: every
+sum that PyTorch computes is replaced by the real number of the integer that it stands for, rounded once.
 """
 
 from __future__ import annotations
@@ -72,20 +77,25 @@ class Comparison:
         """Bits that differ, free-running, over all binary tensors."""
         return sum(r.free for r in self.rows if r.kind == "bit")
 
+    @property
+    def agrees(self) -> bool:
+        """Every bit and every label is the same."""
+        return self.differing_bits == 0 and self.same_labels == self.images
+
     def document(self) -> dict[str, Any]:
         """The same as JSON-able data."""
         return asdict(self)
 
 
-def compare(lowered: Lowered, x: np.ndarray, y: np.ndarray | None = None) -> Comparison:
-    """Run both on uint8 images x (N, h, w, ch) and labels y (N,).
+def compare(lowered: Lowered, x: np.ndarray, y: np.ndarray | None = None, exact_sums: bool = False) -> Comparison:
+    """Run both on uint8 images x (N, h, w, ch) and labels y (N,); `exact_sums`: see the module text.
 
     Raises:
         DataError: x is no batch of the program's images.
     """
     if x.dtype != np.uint8 or x.shape[1:] != lowered.program.input.shape or not len(x):
         raise DataError("x", f"{x.dtype} {x.shape}", f"uint8 (N, {', '.join(map(str, lowered.program.input.shape))})")
-    watch = _Watch(lowered)
+    watch = _Watch(lowered, exact_sums)
     logits = np.concatenate([watch.images(x[i : i + BATCH]) for i in range(0, len(x), BATCH)])
     ours = lowered.program.run(x)
     labels, our_labels = logits.argmax(1), ours.argmax(1)
@@ -108,8 +118,9 @@ def _correlation(a: np.ndarray, b: np.ndarray) -> float:
 class _Watch:
     """Counts, a batch of images at a time."""
 
-    def __init__(self, lowered: Lowered) -> None:
+    def __init__(self, lowered: Lowered, exact_sums: bool) -> None:
         self.lowered, self.program = lowered, lowered.program
+        self.sums = {s.node: s.nearest for s in lowered.sources if s.is_rounded_sum} if exact_sums else {}
         self.scores = without_softmax(lowered.captured)
         known = self.program.tensors
         self.made = {n.output.name: n for n in self.program.nodes}
@@ -131,7 +142,7 @@ class _Watch:
         teachers, logits = [], []
         for i in range(len(x)):
             real = images_to_float(x[i : i + 1], captured.example, self.lowered.options)
-            floats = run(captured.graph, {captured.input: real}, nodes)
+            floats = run(captured.graph, {captured.input: real}, nodes, self.sums)
             teachers.append({name: self._from_float(name, floats, free[name][i]) for name in self.stands})
             logits.append(floats[self.scores].reshape(1, -1).double().numpy())
         teacher = {name: np.stack([t[name] for t in teachers]) for name in self.stands}
@@ -162,9 +173,8 @@ class _Watch:
             out[stands.at] = _bits(stands, value, self.lowered)
         else:
             inside = stands.at >= 0
-            q = np.rint((value.numpy() - stands.offset) / np.where(stands.scale == 0, 1, stands.scale))
             low, high = stands.tensor.kind.range
-            out[stands.at[inside]] = np.clip(q, low, high).astype(out.dtype)[inside]
+            out[stands.at[inside]] = np.clip(stands.integers(value), low, high).astype(out.dtype)[inside]
         return out.reshape(free.shape)
 
     def _count(
@@ -194,16 +204,14 @@ class _Watch:
 
 
 def _bits(stands: Bits, value: torch.Tensor, lowered: Lowered) -> np.ndarray:
+    """uint8 (elements,): the bit of the value that each element is nearest to."""
     table = lowered.captured.values[stands.node]
     assert isinstance(table, Finite)
-    out = np.zeros(value.numel(), np.uint8)
     shape = tuple(stands.node.meta["val"].shape)
-    for row, bit in enumerate(stands.bit_of_row):
-        if bit is None and lowered.options.tie is not None:
-            bit = int(lowered.options.tie > 0)
-        code = table.codes[row].double().expand(shape).reshape(-1)
-        out[(value == code).numpy()] = bit or 0
-    return out
+    codes = torch.stack([code.double().expand(shape).reshape(-1) for code in table.codes])
+    at_zero = int(lowered.options.tie is not None and lowered.options.tie > 0)
+    bit_of_row = np.array([at_zero if bit is None else bit for bit in stands.bit_of_row], np.uint8)
+    return bit_of_row[(codes - value).abs().argmin(0).numpy()]
 
 
 def verify(

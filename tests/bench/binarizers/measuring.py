@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from bench.binarizers.training import seconds_of, trained_by
 from xnorc.data import DataSet, Samples
 from xnorc.errors import CaptureError, FitError, LowerError
 from xnorc.program import Program, digest
+
+if TYPE_CHECKING:
+    from xnorc.lower import Lowered
 
 BOARDS = ("mps2_an386", "microbit")
 """Emulated boards: the first (Cortex-M4) gives the figures of the table, the second (Cortex-M0, 16 KiB of RAM) where
@@ -67,11 +70,14 @@ def measure_seed(folder: Path, data: DataSet, on_step: OnStep, out: Path | None 
     }
     on_step("export", 0, 1)
     try:
-        program, record["integer"] = _exported(network, data, run, out or folder / "export")
+        lowered, record["integer"] = _exported(network, data, run, out or folder / "export")
     except (CaptureError, LowerError) as error:
         record["refused"] = without_folders(str(error))
         return record
-    record["integer"] |= _on_host(program, data.test, labels, out or folder / "export", on_step)
+    program = lowered.program
+    ran, told = _on_host(program, data.test, labels, out or folder / "export", on_step)
+    record["integer"] |= told
+    record["integer"]["exact_sums"] = _exact_sums(lowered, data.test, labels, ran) if lowered.exact else None
     record["boards"] = {name: _on_board(program, name, data.test, out or folder / "export", on_step) for name in BOARDS}
     return record
 
@@ -93,7 +99,7 @@ def calibration(train: Samples) -> np.ndarray:
     return train.x[np.sort(chosen)]
 
 
-def _exported(network: Any, data: DataSet, run: dict[str, Any], out: Path) -> tuple[Program, dict[str, Any]]:
+def _exported(network: Any, data: DataSet, run: dict[str, Any], out: Path) -> tuple[Lowered, dict[str, Any]]:
     """What `xnorc.export` and `xnorc verify` do, on one lowering."""
     import torch
 
@@ -107,7 +113,7 @@ def _exported(network: Any, data: DataSet, run: dict[str, Any], out: Path) -> tu
     write(lowered, out / "program")
     found = compare(lowered, data.test.x[:COMPARED], data.test.y[:COMPARED])
     bits = sum(row.elements for row in found.rows if row.kind == "bit")
-    return lowered.program, {
+    return lowered, {
         "digest": digest(lowered.program).hex(),
         "compared_images": found.images,
         "bits": bits,
@@ -116,7 +122,24 @@ def _exported(network: Any, data: DataSet, run: dict[str, Any], out: Path) -> tu
     }
 
 
-def _on_host(program: Program, test: Samples, labels: np.ndarray, out: Path, on_step: OnStep) -> dict[str, Any]:
+def _exact_sums(lowered: Lowered, test: Samples, torchs: np.ndarray, ours: np.ndarray) -> dict[str, Any]:
+    """What differs still when PyTorch's float32 sums are made exact: of the images whose bits were compared, and of
+    those whose labels `torchs` and `ours` (N,) are not the same."""
+    from xnorc.lower.verify import compare
+
+    left = 0
+    if len(differ := np.flatnonzero(torchs != ours)):
+        left = len(differ) - compare(lowered, test.x[differ], exact_sums=True).same_labels
+    return {
+        "same_labels": len(test) - left,
+        "differing_bits": compare(lowered, test.x[:COMPARED], exact_sums=True).differing_bits,
+    }
+
+
+def _on_host(
+    program: Program, test: Samples, labels: np.ndarray, out: Path, on_step: OnStep
+) -> tuple[np.ndarray, dict[str, Any]]:
+    """The labels (N,) of the C program, and what to tell of them beside PyTorch's `labels`."""
     from xnorc.deploy import running
     from xnorc.report.session import Sample, Verify, stream_samples
 
@@ -127,7 +150,7 @@ def _on_host(program: Program, test: Samples, labels: np.ndarray, out: Path, on_
     with running(program, "host", None, out / "host") as device:
         stream_samples(device.client, proved.x, proved.y, program, Verify.LOGITS, told)
         ran = stream_samples(device.client, test.x, test.y, program, Verify.NONE, told)
-    return {
+    return ran.labels, {
         "top1": _share(ran.labels == test.y),
         "images": len(test),
         "same_labels": int((ran.labels == labels).sum()),

@@ -179,17 +179,21 @@ def _agreement(rows: list[Entry]) -> str:
     for row in rows:
         if found := row["agreement"]:
             equal = sum(run["integer"]["logits_equal_to_numpy"] for run in row["runs"] if run["integer"])
-            images = f"{found['images']:,}"
-            labels = f"{found['images'] - found['same_labels']:,} of {images}"
+            images = found["images"]
+            labels = f"{images - found['same_labels']:,} of {images:,}"
             bits = f"{found['differing_bits']:,} of {found['bits']:,}"
-            lines.append([row["title"], labels, bits, f"{equal:,} of {equal:,}"])
+            exact = found["exact_sums"]
+            left = [f"{images - exact['same_labels']:,}", f"{exact['differing_bits']:,}"] if exact else ["-", "-"]
+            lines.append([row["title"], labels, bits, *left, f"{equal:,} of {equal:,}"])
     heads = (
         "binarizer",
         "labels other than PyTorch's",
         "bits other than PyTorch's",
+        "labels, its sums exact",
+        "bits, its sums exact",
         "logits of C that are numpy's, images",
     )
-    return _table(heads, lines, "lrrr") if lines else ""
+    return _table(heads, lines, "lrrrrr") if lines else ""
 
 
 def _compared(row: Entry) -> set[int]:

@@ -109,6 +109,7 @@ def _entry(row: Row, scale: str, network: dict[str, Any], runs: list[dict[str, A
             "same_labels": sum(run["integer"]["same_labels"] for run in exported),
             "bits": sum(run["integer"]["bits"] for run in exported),
             "differing_bits": sum(run["integer"]["differing_bits"] for run in exported),
+            "exact_sums": _exact_sums(exported),
             "compared_images": sum(run["integer"]["compared_images"] for run in exported),
         }
         if exported
@@ -118,6 +119,14 @@ def _entry(row: Row, scale: str, network: dict[str, Any], runs: list[dict[str, A
         "train_seconds": [run["train"]["seconds"] for run in runs],
         "runs": runs,
     }
+
+
+def _exact_sums(exported: list[dict[str, Any]]) -> dict[str, int] | None:
+    """The same counts where PyTorch's own sums are exact; None for networks that are rounded by design."""
+    found = [run["integer"].get("exact_sums") for run in exported]
+    if not all(found):
+        return None
+    return {key: sum(one[key] for one in found) for key in ("same_labels", "differing_bits")}
 
 
 def _status(runs: list[dict[str, Any]]) -> str:
