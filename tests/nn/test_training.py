@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import rich.console
 import torch
@@ -18,11 +17,11 @@ from torch.nn import functional
 from xnorc.data import DataSet, digits
 from xnorc.errors import XnorcError
 from xnorc.nn import checkpoint, make_network
-from xnorc.nn.batches import EpochOrder, as_floats, augment
+from xnorc.nn.batches import as_floats
 from xnorc.nn.borders import replicated
 from xnorc.nn.learner import LAYOUTS, Learner, _optimiser, learning_rate
 from xnorc.nn.progress import Epoch
-from xnorc.nn.recipe import Recipe, Stage, load_recipe, parse_recipe, recipe_names, to_toml
+from xnorc.nn.recipe import Recipe, Stage, load_recipe
 from xnorc.nn.surrogates import Surrogate
 from xnorc.nn.train import Machine, train
 
@@ -241,101 +240,6 @@ def test_the_bar_counts_steps_and_shows_the_last_epoch(few: DataSet, tmp_path: P
 def test_training_writes_nothing_to_a_pipe(few: DataSet, tmp_path: Path, capfd: Any) -> None:
     train(small(epochs=1), few, tmp_path)
     assert capfd.readouterr() == ("", "")
-
-
-def test_the_order_of_an_epoch_depends_on_seed_and_epoch_alone() -> None:
-    def order(seed: int, epoch: int) -> list[int]:
-        sampler = EpochOrder(50, seed)
-        sampler.set_epoch(epoch)
-        return list(sampler)
-
-    assert order(1, 2) == order(1, 2)
-    assert sorted(order(1, 2)) == list(range(50))
-    assert len({tuple(order(s, e)) for s in (0, 1) for e in (0, 1, 2)}) == 6
-
-
-def test_a_crop_is_a_window_of_the_zero_padded_image() -> None:
-    torch.manual_seed(0)
-    x = torch.randint(1, 256, (20, 2, 5, 5), dtype=torch.uint8)
-    out, padded = (
-        augment(x, False, 2, torch.Generator().manual_seed(0)),
-        np.pad(x.numpy(), ((0, 0), (0, 0), (2, 2), (2, 2))),
-    )
-    for image in range(20):
-        windows = [padded[image, :, t : t + 5, q : q + 5] for t in range(5) for q in range(5)]
-        assert any(np.array_equal(out[image].numpy(), window) for window in windows)
-    flipped = augment(x, True, 0, torch.Generator().manual_seed(0))
-    mirrored = [torch.equal(flipped[i], x[i].flip(2)) for i in range(20)]
-    assert 0 < sum(mirrored) < 20
-    assert all(m or torch.equal(flipped[i], x[i]) for i, m in enumerate(mirrored))
-
-
-def test_batches_are_normalised_as_the_samples_say(few: DataSet) -> None:
-    normal = replace(few.train, mean=(0.3,), std=(0.2,))
-    x = torch.from_numpy(normal.x.transpose(0, 3, 1, 2).copy())
-    mean, std = torch.tensor([[[0.3]]]), torch.tensor([[[0.2]]])
-    np.testing.assert_array_equal(as_floats(x, mean, std).numpy(), normal.floats())
-
-
-@pytest.mark.parametrize("name", recipe_names())
-def test_shipped_recipes_name_networks_that_can_be_built_and_survive_a_round_trip(name: str) -> None:
-    recipe = load_recipe(name)
-    assert parse_recipe(name, to_toml(recipe), name) == recipe
-    shape = {"digits": (8, 8, 1), "mnist": (28, 28, 1)}.get(recipe.data, (32, 32, 3))
-    for options in (recipe.network, recipe.teacher):
-        if options:
-            with torch.device("meta"):
-                checkpoint.build_network(options, 10, shape)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("data = [", "not TOML"),
-        ("speed = 3", "unknown key 'speed'"),
-        ("title = 3", "title is 3"),
-        ("title = 'x'", r"\[network\] has no name"),
-        ("[network]\nname = 'digits'", r"no \[\[stage\]\]"),
-        ("[network]\nname = 'digits'\n[[stage]]\nbatch = 2", "stage 1: no epochs"),
-        ("[network]\nname = 'digits'\n[[stage]]\nepochs = 2.5", "epochs is 2.5"),
-        ("[network]\nname = 'digits'\n[[stage]]\nepochs = 2\nflip = 1", "flip is 1"),
-        ("[network]\nname = 'digits'\n[[stage]]\nepochs = 0", "start at 1"),
-        ("[network]\nname = 'digits'\n[[stage]]\nepochs = 1\nlr = -1.0", "lr is -1.0"),
-        ("[network]\nname = 'digits'\nwidth = {x = 1}\n[[stage]]\nepochs = 1", r"width of \[network\] is {'x': 1}"),
-        ("[network]\nname = 'digits'\n[[stage]]\nepochs = 1\nlr = nan", "lr is nan"),
-        ("[network]\nname = 'digits'\n[[stage]]\nepochs = '1'", "epochs is '1' .a whole number"),
-        ("[network]\nname = 'digits'\n[stage]\nepochs = 1", r"one or more tables: \[\[stage\]\]"),
-        ("[network]\nname = 'digits'\n[[stage]]\nepochs = 1\nwarmup = 5", "warmup is 5 of 1 epochs"),
-        ("[network]\nname = 'digits'\n[[stage]]\nepochs = 1\nsmoothing = 2", "smoothing is 2 "),
-        (
-            "[network]\nname = 'digits'\n[[stage]]\nepochs = 1\nsmoothing = 0.1\nloss = 'squared_hinge'",
-            "smoothing is 0.1",
-        ),
-        ("[network]\nname = 'digits'\n[[stage]]\nepochs = 1\noptimiser = 'lion'", "one of adam, adamw, sgd"),
-        ("[network]\nname = 'digits'\n[[stage]]\nepochs = 1\nspeed = 1", "unknown key 'speed'"),
-        ("[network]\nname = 'digits'\n[[stage]]\nepochs = 1\ndistil = 0.5", "distils but there is no"),
-        ("[network]\nname = 'digits'\n[[stage]]\nepochs = 1\n[teacher]\nname = 'digits'", "come together"),
-    ],
-)
-def test_a_malformed_recipe_is_refused_with_its_place(text: str, message: str) -> None:
-    with pytest.raises(XnorcError, match=message) as error:
-        parse_recipe("mine", text, "mine.toml")
-    assert str(error.value).startswith("mine.toml")
-    assert "\n" not in str(error.value)
-
-
-def test_images_that_no_network_takes_are_refused() -> None:
-    with pytest.raises(XnorcError, match="images of 8x9"):
-        checkpoint.build_network({"name": "digits"}, 10, (8, 9, 1))
-    for key in ("classes", "in_ch", "size"):
-        with pytest.raises(XnorcError, match=f"{key} is 8, but the data decide it"):
-            checkpoint.build_network({"name": "digits", key: 8}, 10, (8, 8, 1))
-
-
-def test_a_recipe_that_is_no_text_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "mine.toml").write_bytes(b"\xff\xfe")
-    with pytest.raises(XnorcError, match=r"mine\.toml: cannot be read"):
-        load_recipe(str(tmp_path / "mine.toml"))
 
 
 def test_a_damaged_folder_is_refused_in_one_line(few: DataSet, tmp_path: Path) -> None:
