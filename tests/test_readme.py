@@ -33,7 +33,7 @@ def shell(tmp_path: Path) -> Callable[[str], subprocess.CompletedProcess[str]]:
     bin_folder = tmp_path / "bin"
     bin_folder.mkdir()
     script = bin_folder / "xnorc"
-    script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m xnorc.cli "$@"\n')
+    script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m xnorc "$@"\n')
     script.chmod(0o755)
     environment = {**os.environ, "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}"}
     environment["PYTHONPATH"] = os.pathsep.join([str(ROOT / "exporter"), os.environ.get("PYTHONPATH", "")])

@@ -21,7 +21,7 @@ SOURCE = Path(__file__).resolve().parents[2] / "exporter"
 def xnorc(*words: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(SOURCE), os.environ.get("PYTHONPATH", "")])}
     environment.pop("XNORC_DEBUG", None)
-    command = [sys.executable, "-m", "xnorc.cli", *map(str, words)]
+    command = [sys.executable, "-m", "xnorc", *map(str, words)]
     return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=environment, timeout=280)
 
 
@@ -73,7 +73,7 @@ def test_without_torch_export_says_what_to_install(tmp_path: Path) -> None:
         "u.find_spec = lambda name, *rest: None if name == 'torch' else find(name, *rest)\n"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(SOURCE)])}
-    command = [sys.executable, "-m", "xnorc.cli", "export", "x.pt2", "--out", str(tmp_path / "out")]
+    command = [sys.executable, "-m", "xnorc", "export", "x.pt2", "--out", str(tmp_path / "out")]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     refused(done, "torch", "pip install 'xnorc[export]'")
 

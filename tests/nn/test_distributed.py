@@ -37,7 +37,7 @@ lr = 1e-2
 def test_two_processes_train_both_stages(tmp_path: Path) -> None:
     """The weight binarizer has parameters that the first stage does not use: DDP must not wait for them."""
     (tmp_path / "two.toml").write_text(RECIPE)
-    words = [sys.executable, "-m", "xnorc.cli", "train", "two.toml", "--out", "out", "--devices", "2"]
+    words = [sys.executable, "-m", "xnorc", "train", "two.toml", "--out", "out", "--devices", "2"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         [*words, "--accelerator", "cpu"], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=240

@@ -22,7 +22,7 @@ def test_the_demo_trains_exports_boots_and_agrees_everywhere(need: Callable[...,
     need("arm-none-eabi-gcc", "qemu-system-arm", "gcc")
     pytest.importorskip("lightning")
     environment = {**os.environ, "PYTHONPATH": str(EXPORTER)}
-    command = [sys.executable, "-m", "xnorc.cli", "demo", "--out", str(tmp_path / "demo")]
+    command = [sys.executable, "-m", "xnorc", "demo", "--out", str(tmp_path / "demo")]
     done = subprocess.run(
         command, capture_output=True, text=True, env=environment, cwd=tmp_path, timeout=580, check=False
     )

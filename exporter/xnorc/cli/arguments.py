@@ -20,17 +20,6 @@ if TYPE_CHECKING:
 ProgramDir = Annotated[
     Path, typer.Argument(metavar="PROGRAM", help="Folder made by `xnorc export`.", show_default=False)
 ]
-Model = Annotated[
-    str,
-    typer.Argument(
-        metavar="MODEL",
-        help="A .pt2 archive (torch.export.save), or module:factory, a function that returns the network.",
-        show_default=False,
-    ),
-]
-State = Annotated[
-    Path | None, typer.Option("--state", help="State dict for module:factory (.pt, tensors only).", show_default=False)
-]
 BoardName = Annotated[
     str, typer.Option("--board", "-b", help="A board of `xnorc boards`, or the path of a board TOML.")
 ]
@@ -52,45 +41,6 @@ Data = Annotated[
     ),
 ]
 Limit = Annotated[int | None, typer.Option("--limit", "-n", min=1, help="Use only the first N samples.")]
-Mean = Annotated[
-    str | None,
-    typer.Option(
-        "--mean", help="Per-channel mean taken from x/255 ahead of the model: 0.49,0.48,0.45.", show_default=False
-    ),
-]
-Std = Annotated[
-    str | None, typer.Option("--std", help="Per-channel standard deviation, divided by after that.", show_default=False)
-]
-Shape = Annotated[
-    str | None,
-    typer.Option(
-        "--shape", help="C,H,W or the number of features, for a model that is no archive.", show_default=False
-    ),
-]
-Tie = Annotated[
-    int | None,
-    typer.Option("--tie", help="What sign(0) means where the network can reach it: 1 or -1.", show_default=False),
-]
-Percentile = Annotated[
-    float,
-    typer.Option("--percentile", help="Share of calibration magnitudes that streams hold without saturating, in %."),
-]
-WeightBits = Annotated[
-    int | None,
-    typer.Option(
-        "--weight-bits",
-        help="Bits of real weights, 8 or 16 (default: 16 in small stems, heads and LAB's taps).",
-        show_default=False,
-    ),
-]
-StaticCollapsed = Annotated[
-    bool,
-    typer.Option(
-        "--static-collapsed",
-        help="Make thresholds computed from the image constants where calibration never moves them.",
-    ),
-]
-Name = Annotated[str | None, typer.Option("--name", help="Name of the program.", show_default=False)]
 
 
 def numbers(text: str | None, option: str) -> tuple[float, ...] | None:

@@ -8,35 +8,16 @@ from typing import Annotated
 
 import typer
 
-from xnorc.cli.arguments import (
-    Data,
-    Mean,
-    Model,
-    Name,
-    Percentile,
-    Shape,
-    State,
-    StaticCollapsed,
-    Std,
-    Tie,
-    WeightBits,
-)
+from xnorc.cli.arguments import Data
 from xnorc.cli.output import JSON, console, emit
+from xnorc.cli.wanted import Wanted, takes_model
 
 
+@takes_model
 def command(
-    model: Model,
+    wanted: Wanted,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the program.", show_default=False)],
-    state: State = None,
-    shape: Shape = None,
     data: Data = None,
-    mean: Mean = None,
-    std: Std = None,
-    tie: Tie = None,
-    percentile: Percentile = 100.0,
-    name: Name = None,
-    weight_bits: WeightBits = None,
-    static_collapsed: StaticCollapsed = False,
     as_json: bool = JSON,
 ) -> None:
     """Export a network: program.json, constants.npz, model.h and export.json, all at once or not at all.
@@ -47,7 +28,7 @@ def command(
     [bold]Examples[/bold]: xnorc export build/digits/model.pt2 --out build/digits/program
     xnorc export mynet:build --state best.pt --data cifar_train.npz --out build/mynet
     """
-    from xnorc.cli.models import Wanted, isolated, lower_model
+    from xnorc.cli.models import isolated, lower_model
     from xnorc.extras import need
 
     need("export", "xnorc export")
@@ -56,7 +37,6 @@ def command(
     from xnorc.cli.arguments import calibration
     from xnorc.lower.export import document, write
 
-    wanted = Wanted(model, state, shape, mean, std, tie, percentile, name, weight_bits, static_collapsed)
     lowered = lower_model(wanted, calibration(data))
     write(lowered, out)
     if as_json:

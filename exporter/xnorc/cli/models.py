@@ -11,7 +11,6 @@ import os
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,7 @@ from xnorc.errors import CaptureError, DataError
 
 if TYPE_CHECKING:
     from xnorc.capture import Captured
+    from xnorc.cli.wanted import Wanted
     from xnorc.data import Samples
     from xnorc.lower import Lowered
 
@@ -35,9 +35,7 @@ def isolated() -> bool:
     """
     if os.environ.get(CHILD):
         return False
-    child = subprocess.run(
-        [sys.executable, "-m", "xnorc.cli", *sys.argv[1:]], env={**os.environ, CHILD: "1"}, check=False
-    )
+    child = subprocess.run([sys.executable, "-m", "xnorc", *sys.argv[1:]], env={**os.environ, CHILD: "1"}, check=False)
     if child.returncode < 0:
         name = signal.Signals(-child.returncode).name
         raise CaptureError(
@@ -46,22 +44,6 @@ def isolated() -> bool:
     if child.returncode:
         sys.exit(child.returncode)
     return True
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """How a model is to be read: the options of `export`, as typed."""
-
-    model: str
-    state: Path | None = None
-    shape: str | None = None
-    mean: str | None = None
-    std: str | None = None
-    tie: int | None = None
-    percentile: float = 100.0
-    name: str | None = None
-    weight_bits: int | None = None
-    static_collapsed: bool = False
 
 
 def capture_model(wanted: Wanted, samples: Samples | None) -> Captured:
@@ -107,10 +89,10 @@ def lower_model(wanted: Wanted, samples: Samples | None) -> Lowered:
         calibration,
         mean,
         std,
-        wanted.tie,
-        wanted.percentile,
-        wanted.weight_bits,
-        wanted.static_collapsed,
+        tie=wanted.tie,
+        percentile=wanted.percentile,
+        weight_bits=wanted.weight_bits,
+        static_collapsed=wanted.static_collapsed,
     )
     return lower(captured, options, identifier(wanted.name or _default_name(wanted.model)))
 

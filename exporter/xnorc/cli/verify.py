@@ -8,48 +8,27 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from xnorc.cli.arguments import (
-    Data,
-    Limit,
-    Mean,
-    Model,
-    Name,
-    Percentile,
-    Shape,
-    State,
-    StaticCollapsed,
-    Std,
-    Tie,
-    WeightBits,
-    samples_for,
-)
+from xnorc.cli.arguments import Data, Limit, samples_for
 from xnorc.cli.output import JSON, console, emit
+from xnorc.cli.wanted import Wanted, takes_model
 
 if TYPE_CHECKING:
     from xnorc.lower.verify import Comparison
 
 
+@takes_model
 def command(
-    model: Model,
+    wanted: Wanted,
     program_dir: Annotated[
         Path | None,
         typer.Option("--program", help="Also check that this folder holds exactly this program.", show_default=False),
     ] = None,
-    state: State = None,
-    shape: Shape = None,
     data: Data = None,
     calibration: Annotated[
         str | None,
         typer.Option("--calibration", help="What `export --data` was given, if not the same.", show_default=False),
     ] = None,
     limit: Limit = 200,
-    mean: Mean = None,
-    std: Std = None,
-    tie: Tie = None,
-    percentile: Percentile = 100.0,
-    name: Name = None,
-    weight_bits: WeightBits = None,
-    static_collapsed: StaticCollapsed = False,
     as_json: bool = JSON,
 ) -> None:
     """Compare every tensor with PyTorch: differing bits, free-running and layer by layer, and the top-1 of both.
@@ -60,7 +39,7 @@ def command(
 
     [bold]Example[/bold]: xnorc verify build/digits/model.pt2 --data digits --program build/digits/program
     """
-    from xnorc.cli.models import Wanted, isolated, lower_model
+    from xnorc.cli.models import isolated, lower_model
     from xnorc.extras import need
 
     need("export", "xnorc verify")
@@ -70,7 +49,6 @@ def command(
     from xnorc.lower.verify import compare
     from xnorc.program import digest, load
 
-    wanted = Wanted(model, state, shape, mean, std, tie, percentile, name, weight_bits, static_collapsed)
     lowered = lower_model(wanted, read(calibration or data))
     same = None if program_dir is None else digest(load(program_dir)) == digest(lowered.program)
     x, y = samples_for(lowered.program, data, limit)
