@@ -115,6 +115,28 @@ def test_reports_of_two_boards_lie_side_by_side_and_survive_an_export(need: Call
     assert [entry.name for entry in copy.parent.iterdir()] == [copy.name]
 
 
+def test_a_network_that_comes_with_xnorc_goes_by_name_and_leaves_the_package_as_it_is(tmp_path: Path) -> None:
+    before = sorted(zoo.HERE.rglob("*"))
+    words = ("report", "zoo:digits", "--emulator", "host", "--data", "digits", "-n", 5)
+    assert xnorc(*words, cwd=tmp_path).returncode == 0
+    assert (tmp_path / "build" / "digits" / "report" / "host" / "report.json").is_file()
+    assert sorted(zoo.HERE.rglob("*")) == before
+    refused(xnorc("inspect", "zoo:nothing"), "nothing", "cifar10, digits, mnist")
+
+
+def test_a_folder_of_samples_is_data_as_in_training(copy: Path, tmp_path: Path) -> None:
+    from xnorc.data import digits
+
+    (tmp_path / "mine").mkdir()
+    held = digits()
+    held.train.take(slice(10)).save(tmp_path / "mine" / "train.npz")
+    held.test.take(slice(4)).save(tmp_path / "mine" / "test.npz")
+    done = xnorc("run", copy, "--emulator", "host", "--data", tmp_path / "mine", "--json")
+    assert [row["truth"] for row in json.loads(done.stdout)["samples"]] == held.test.y[:4].tolist()
+    (tmp_path / "mine" / "train.npz").unlink()
+    refused(xnorc("run", copy, "--emulator", "host", "--data", tmp_path / "mine"), "an image folder holds")
+
+
 def test_export_verify_and_inspect_agree(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     from xnorc.data import digits

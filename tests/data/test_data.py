@@ -116,6 +116,18 @@ def test_mnist_comes_from_its_four_arrays(tmp_path: Path) -> None:
         data.load("mnist", tmp_path / "part.npz")
 
 
+def test_cifar100_comes_from_the_same_four_arrays(tmp_path: Path) -> None:
+    image = np.arange(2 * 32 * 32 * 3).astype(np.uint8).reshape(2, 32, 32, 3)
+    arrays = {"train_image": image, "train_label": [0, 99], "test_image": image[:1], "test_label": [7]}
+    np.savez(tmp_path / "c.npz", **arrays)
+    held = data.load("cifar100", tmp_path / "c.npz")
+    assert (held.train.n_classes, held.train.y.tolist(), held.test.y.tolist()) == (100, [0, 99], [7])
+    np.testing.assert_array_equal(held.train.x, image)
+    np.savez(tmp_path / "c.npz", **(arrays | {"test_image": image[:1, :28, :28]}))
+    with pytest.raises(DataError, match=r"test_image is \(1, 28, 28, 3\)"):
+        data.load("cifar100", tmp_path / "c.npz")
+
+
 def jpegs(tmp_path: Path, offsets: list[int] | None = None) -> Path:
     image = pytest.importorskip("PIL.Image")
     files = []
@@ -216,18 +228,18 @@ def with_torchvision(monkeypatch: pytest.MonkeyPatch, kind: type[FakeDownload]) 
     monkeypatch.setitem(sys.modules, "torchvision", module)
 
 
-def test_a_downloaded_set_comes_in_the_same_form(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_downloaded_set_comes_in_the_same_form(monkeypatch: pytest.MonkeyPatch) -> None:
     with_torchvision(monkeypatch, FakeDownload)
-    held = data.load("cifar100", tmp_path)
+    held = data.load("cifar100")
     assert (len(held.train), len(held.test), held.train.shape, held.train.n_classes) == (4, 2, (32, 32, 3), 100)
     with_torchvision(monkeypatch, type("Grey", (FakeDownload,), {"shape": (28, 28)}))
     assert data.load("mnist").train.shape == (28, 28, 1)
 
 
-def test_a_failed_download_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_failed_download_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     with_torchvision(monkeypatch, type("Broken", (FakeDownload,), {"fails": True}))
     with pytest.raises(DataError, match="cifar100: the download failed: Error downloading"):
-        data.load("cifar100", tmp_path)
+        data.load("cifar100")
     monkeypatch.setitem(sys.modules, "torchvision", None)
     with pytest.raises(DataError, match="torchvision is not installed and no file was given"):
         data.load("cifar10")

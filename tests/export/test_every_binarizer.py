@@ -84,7 +84,9 @@ def test_c_equals_the_program_in_every_tensor(
         kind, board = ("host", None) if target == "host" else ("qemu", load_board(target))
         need("gcc") if board is None else need("arm-none-eabi-gcc", "qemu-system-arm")
         if target == "microbit" and not _fits(made.program, board):
-            continue
+            if len(targets) > 1:
+                continue
+            kind, board = "host", None  # its turn is not lost
         with running(made.program, kind, board, tmp_path / target, sanitize=kind == "host") as device:
             stream_samples(device.client, x[:2], None, made.program, Verify.TENSORS)  # raises at the first other bit
     rows = [row for row in compare(made, x[:6]).rows if row.kind == "bit"]

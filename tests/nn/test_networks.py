@@ -118,6 +118,25 @@ def test_latent_weights_start_as_asked() -> None:
         make_network("vgg_small", latent="zero")
 
 
+@pytest.mark.parametrize("ends", ["int8", "real", "sign"])
+def test_first_and_last_layer_start_as_kaiming_has_it(ends: str) -> None:
+    torch.manual_seed(0)
+    model = make_network("resnet20", latent="kaiming", ends=ends)
+    first, *_, last = [
+        m for m in model.modules() if hasattr(m, "weight") and m.weight is not None and m.weight.dim() in (2, 4)
+    ]
+    for layer in (first, last):
+        spread = (2 / layer.weight[0].numel()) ** 0.5
+        assert layer.weight.std().item() == pytest.approx(spread, rel=0.15)
+
+
+def test_a_tile_beyond_a_hardtanh_is_refused_where_nothing_can_bring_it_back() -> None:
+    with pytest.raises(XnorcError, match=r"8 of 16 thresholds of the tile lie beyond -1 to 1"):
+        make_network("resnet20", binarizer="design", tile="2x2x4v1")
+    for fine in ({"tile": "2x2v1"}, {"learned": True}, {"scaled": True}, {"activation": "none"}):
+        make_network("resnet20", binarizer="design", **({"tile": "2x2x4v1"} | fine))
+
+
 def test_another_binarizer_does_not_inherit_the_options_of_the_one_before() -> None:
     recipe = {"name": "digits", "width": 0.5, "binarizer": "design", "tile": "2x2v1", "surrogate": "bireal"}
     plain = {"name": "digits", "width": 0.5, "surrogate": "bireal"}

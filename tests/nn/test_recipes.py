@@ -24,6 +24,34 @@ def test_shipped_recipes_name_networks_that_can_be_built_and_survive_a_round_tri
                 checkpoint.build_network(options, 10, shape)  # type: ignore[arg-type]
 
 
+# As the papers, their code, or what is recommended where they are silent, have it.
+PUBLISHED = {
+    "design": (
+        {"name": "binarynet_vgg", "tile": "2x2v1", "surrogate": "identity", "pad_mode": "replicate"},
+        "adam",
+        1e-2,
+        180,
+    ),
+    "sdbnn": ({"name": "resnet20", "weight": "wsd", "surrogate": "ede", "latent": "kaiming"}, "sgd", 0.11, 128),
+    "dysign": ({"name": "reactnet", "weight": "scaled"}, "adam", 1e-3, 128),
+    "lab": ({"name": "resnet18", "weight": "scaled"}, "adam", 2.5e-3, 256),
+}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_a_papers_recipe_has_the_papers_values(name: str) -> None:
+    network, optimiser, lr, batch = PUBLISHED[name]
+    recipe = load_recipe(name)
+    assert recipe.network.items() >= network.items()
+    assert {(stage.optimiser, stage.lr, stage.batch) for stage in recipe.stages} == {(optimiser, lr, batch)}
+    decays = {"design": [0.0], "sdbnn": [1e-4], "dysign": [1e-5, 0.0], "lab": [0.0]}
+    assert [stage.weight_decay for stage in recipe.stages] == decays[name]
+    epochs = {"design": [300], "sdbnn": [500], "dysign": [256, 256], "lab": [150]}
+    assert [stage.epochs for stage in recipe.stages] == epochs[name]
+    ends = {"design": 1e-4, "lab": 1e-6}
+    assert {stage.lr_last for stage in recipe.stages} == {ends.get(name, 0.0)}
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -15,7 +15,7 @@ from xnorc.build import build_firmware
 from xnorc.data import digits
 from xnorc.deploy import running
 from xnorc.measure import Target, measure
-from xnorc.plan import reserved_for
+from xnorc.plan import plan, reserved_for
 from xnorc.program import digest
 from xnorc.report.session import Verify, stream_samples
 
@@ -46,6 +46,11 @@ def test_a_shipped_checkpoint_exports_to_the_shipped_program(name: str) -> None:
     again = export(checkpoint.load(zoo.folder(name)), torch.zeros(1, c, h, w), name=name)
     assert again.dump() == shipped.dump()
     assert digest(again) == digest(shipped)
+
+
+@pytest.mark.parametrize(("name", "kibibytes"), [("digits", 8), ("mnist", 64), ("cifar10", 256)])
+def test_a_shipped_network_takes_the_flash_it_may(name: str, kibibytes: int) -> None:
+    assert plan(zoo.program(name)).flash <= kibibytes * 1024
 
 
 def test_pytorch_and_the_program_give_every_sample_the_same_label(network: torch.nn.Module) -> None:

@@ -17,8 +17,37 @@ if TYPE_CHECKING:
     from xnorc.measure import Target
     from xnorc.program import Program
 
+
+def program_folder(word: str) -> Path:
+    """`zoo:NAME` as the folder of a network that comes with xnorc; any other word as a path.
+
+    Raises:
+        ProgramError: there is no such network.
+    """
+    scheme, colon, name = word.partition(":")
+    if not (colon and scheme == "zoo"):
+        return Path(word)
+    from xnorc import zoo
+
+    return zoo.folder(name)
+
+
+def results_folder(program_dir: Path) -> Path:
+    """Where builds and reports go: beside the program; for one that comes with xnorc, build/NAME of the working
+    folder."""
+    from xnorc import zoo
+
+    return Path("build") / program_dir.name if program_dir.resolve().parent == zoo.HERE else program_dir
+
+
 ProgramDir = Annotated[
-    Path, typer.Argument(metavar="PROGRAM", help="Folder made by `xnorc export`.", show_default=False)
+    Path,
+    typer.Argument(
+        metavar="PROGRAM",
+        parser=program_folder,
+        help="Folder made by `xnorc export`, or zoo:digits, zoo:mnist, zoo:cifar10: those that come with xnorc.",
+        show_default=False,
+    ),
 ]
 BoardName = Annotated[
     str, typer.Option("--board", "-b", help="A board of `xnorc boards`, or the path of a board TOML.")
@@ -36,7 +65,8 @@ Data = Annotated[
     typer.Option(
         "--data",
         "-d",
-        help="An .npz with x (uint8, N,H,W,C) and y; or a data set: digits, mnist:FILE, cifar10:FILE.",
+        help="An .npz with x (uint8, N,H,W,C) and y; a data set: digits, mnist:FILE, cifar10:FILE, cifar100:FILE; or a "
+        "folder: of images (train/CLASS/*, test/CLASS/*), or with train.npz and test.npz.",
         show_default=False,
     ),
 ]
@@ -101,11 +131,13 @@ def calibration(name: str | None) -> Samples | None:
 
 
 def _data_set(name: str) -> DataSet | None:
-    """`digits`, or `cifar10:FILE` with the data set's local file; None for other names."""
+    """`digits`, `cifar10:FILE` with the data set's local file, or a folder; None for other names."""
     from xnorc.data import NAMED, load
 
     known, colon, file = name.partition(":")
-    return load(known, Path(file) if colon else None) if known in NAMED else None
+    if known in NAMED:
+        return load(known, Path(file) if colon else None)
+    return load(name) if Path(name).is_dir() else None
 
 
 def samples_for(program: Program, name: str | None, limit: int | None) -> tuple[np.ndarray, np.ndarray | None]:

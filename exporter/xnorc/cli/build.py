@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from xnorc.cli.arguments import BoardName, ProgramDir
+from xnorc.cli.arguments import BoardName, ProgramDir, results_folder
 from xnorc.cli.output import JSON, console, emit
 
 
@@ -27,7 +27,7 @@ def command(
     from xnorc.program import load
 
     program, where = load(program_dir), load_board(board)
-    built = build_firmware(program, where, out or program_dir / where.name)
+    built = build_firmware(program, where, out or results_folder(program_dir) / where.name)
     image, memory = built.image, where.memory
     if as_json:
         emit(

@@ -9,7 +9,18 @@ from typing import Annotated
 
 import typer
 
-from xnorc.cli.arguments import BaudRate, BoardName, Data, Emulator, Limit, Port, ProgramDir, held_out, target_of
+from xnorc.cli.arguments import (
+    BaudRate,
+    BoardName,
+    Data,
+    Emulator,
+    Limit,
+    Port,
+    ProgramDir,
+    held_out,
+    results_folder,
+    target_of,
+)
 from xnorc.cli.output import JSON
 from xnorc.errors import DataError
 
@@ -38,11 +49,11 @@ def command(
     from xnorc.program import load
 
     if data is None:
-        raise DataError("--data", "is missing", "an .npz with x and y, or digits, mnist:FILE, cifar10:FILE")
+        raise DataError("--data", "is missing", "an .npz with x and y, or digits, mnist:FILE, cifar10:FILE, a folder")
     program, samples = load(program_dir), held_out(data)
     samples = samples.take(slice(limit))
     target = replace(target_of(emulator, port, board), baud=baud)
-    folder = out or program_dir / "report" / (target.board.name if target.board is not None else "host")
+    folder = out or results_folder(program_dir) / "report" / (target.board.name if target.board is not None else "host")
     report = measure_live(program, samples, target, folder, data, None)
     finish(report, folder, as_json)
     if not agrees(report):

@@ -3,12 +3,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from xnorc.cli.arguments import BaudRate, BoardName, Data, Emulator, Limit, Port, ProgramDir, samples_for, target_of
+from xnorc.cli.arguments import (
+    BaudRate,
+    BoardName,
+    Data,
+    Emulator,
+    Limit,
+    Port,
+    ProgramDir,
+    results_folder,
+    samples_for,
+    target_of,
+)
 from xnorc.cli.output import JSON, console, emit, progress_console
 
 
@@ -38,7 +48,7 @@ def command(
     target = target_of(emulator, port, board)
     kind, where = target.kind, target.board
     x, y = samples_for(program, data, limit)
-    build_folder = program_dir / (where.name if where is not None else "host")
+    build_folder = results_folder(program_dir) / (where.name if where is not None else "host")
     rows: list[dict[str, Any]] = []
 
     def show(sample: Sample) -> None:
@@ -50,9 +60,7 @@ def command(
             work = "" if count is None or where is None else f"  {count:,} {where.count_unit(kind)}"
             console.print(f"sample {sample.index}: label {sample.label}{told}{work}  logits {sample.logits.tolist()}")
 
-    with running(
-        program, kind, where, Path(build_folder), port=port, baud=baud, on_text=progress_console.print
-    ) as device:
+    with running(program, kind, where, build_folder, port=port, baud=baud, on_text=progress_console.print) as device:
         result = stream_samples(device.client, x, y, program, Verify.TENSORS if check else Verify.NONE, show)
     if as_json:
         unit = where.count_unit(kind) if where is not None else ""

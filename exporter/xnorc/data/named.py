@@ -44,15 +44,7 @@ def mnist(path: Path | None) -> DataSet:
     Raises:
         DataError: the file has another form, or torchvision is missing.
     """
-    if path is None:
-        return _torchvision("mnist")
-    arrays, where = read_npz(path), str(path)
-    names = np.array([str(d) for d in range(10)])
-    parts = {}
-    for part in ("train", "test"):
-        image, label = (_need(where, arrays, f"{part}_{what}") for what in ("image", "label"))
-        parts[part] = samples(where, {"x": image.reshape(*image.shape[:3], 1), "y": label, "classes": names})
-    return DataSet(name="mnist", **parts)
+    return _torchvision("mnist") if path is None else _four_arrays("mnist", path, (28, 28, 1), 10)
 
 
 def cifar10(path: Path | None) -> DataSet:
@@ -77,12 +69,14 @@ def cifar10(path: Path | None) -> DataSet:
 
 
 def cifar100(path: Path | None) -> DataSet:
-    """CIFAR-100 (fine labels) by torchvision's downloader into `path` (default: its cache folder).
+    """CIFAR-100 (fine labels), 32x32 RGB, from a `.npz` with train_image, train_label, test_image, test_label (uint8).
+
+    Without a path, torchvision downloads it.
 
     Raises:
-        DataError: torchvision is missing or the download failed.
+        DataError: the file has another form, torchvision is missing or the download failed.
     """
-    return _torchvision("cifar100", path)
+    return _torchvision("cifar100") if path is None else _four_arrays("cifar100", path, (32, 32, 3), 100)
 
 
 NAMED: dict[str, Callable[[Path | None], DataSet]] = {
@@ -93,20 +87,33 @@ NAMED: dict[str, Callable[[Path | None], DataSet]] = {
 }
 
 
+def _four_arrays(name: str, path: Path, shape: tuple[int, int, int], classes: int) -> DataSet:
+    """A data set of images of `shape` (h, w, ch), one channel written or left out; classes are named by number."""
+    arrays, where = read_npz(path), str(path)
+    names = np.array([str(d) for d in range(classes)])
+    parts = {}
+    for part in ("train", "test"):
+        image, label = (_need(where, arrays, f"{part}_{what}") for what in ("image", "label"))
+        if image.shape[1:] not in (shape, shape[:2] if shape[2] == 1 else shape):
+            raise DataError(where, f"{part}_image is {image.shape}", f"(N, {', '.join(map(str, shape))}): {name}")
+        parts[part] = samples(where, {"x": image.reshape(-1, *shape), "y": label, "classes": names})
+    return DataSet(name=name, **parts)
+
+
 def _need(where: str, arrays: dict[str, np.ndarray], key: str) -> np.ndarray:
     if key not in arrays:
         raise DataError(where, f"there is no array {key!r}", f"it holds {', '.join(sorted(arrays))}")
     return arrays[key]
 
 
-def _torchvision(name: str, path: Path | None = None) -> DataSet:
+def _torchvision(name: str) -> DataSet:
     try:
         from torchvision import datasets
     except ImportError:
-        hint = "pip install torchvision, or give a local file"
+        hint = "pip install 'xnorc[download]', or give a local file"
         raise DataError(name, "torchvision is not installed and no file was given", hint) from None
     kind = {"mnist": datasets.MNIST, "cifar10": datasets.CIFAR10, "cifar100": datasets.CIFAR100}[name]
-    root = path or Path.home() / ".cache" / "xnorc" / name
+    root = Path.home() / ".cache" / "xnorc" / name
     parts = {}
     for part in ("train", "test"):
         try:

@@ -80,15 +80,18 @@ def lower(captured: Captured, options: Options, name: str) -> Lowered:
             lowering.source(node)
     logits = lower_logits(lowering)
     nodes = tuple(replace(n, output=logits) if n.output.name == logits.name else n for n in lowering.nodes)
-    notes = tuple(_portable(note) for note in (*captured.proofs, *captured.notes, *lowering.notes))
     report = tuple({k: _portable(v) if k == "where" else v for k, v in row.items()} for row in lowering.report)
-    program = Program(name=name, input=lowering.input, nodes=nodes, output=logits.name, notes=notes)
+    program = Program(name=name, input=lowering.input, nodes=nodes, output=logits.name, notes=())
+    read = {lowering.input.name, *(node.output.name for node in drop_unread(program).nodes)}
+    said = (text for text, about in lowering.notes if about is None or about.name in read)
+    program = replace(program, notes=tuple(map(_portable, (*captured.proofs, *captured.notes, *said))))
     program.verify()
     for tidy in PASSES:
         program = tidy(program)
         program.verify()
-    bits, sources = tuple(lowering.bits.values()), (*lowering.sources.values(), *lowering.streams.values())
-    return Lowered(program, bits, sources, report, captured, options)
+    bits = tuple(b for b in lowering.bits.values() if b.tensor.name in read)
+    sources = (s for s in (*lowering.sources.values(), *lowering.streams.values()) if s.tensor.name in read)
+    return Lowered(program, bits, tuple(sources), report, captured, options)
 
 
 def _portable(text: str) -> str:

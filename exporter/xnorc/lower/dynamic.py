@@ -38,6 +38,7 @@ from xnorc.program.nodes.compare import Compare
 
 BITS = 14  # how much flatter than the steepest channel, in powers of two, a channel may be
 CONSTANT = 2.0**-9  # a threshold that moves by less than this share of the map's magnitude is taken for constant
+NOISE = 2.0**-20  # what float32 makes of a constant
 LIMIT = 2**30  # beyond every sum: T saturates there
 
 
@@ -84,7 +85,8 @@ def lower_dynamic(lowering: Lowering, node: fx.Node, found: Sides, bit_of_row: t
     u, a = t.scale[of_channel], t.offset[of_channel]
     k = _steep(k * found.p_sign, u, reach)
     ratio = -found.t_sign * u / k
-    start = (flips.at - found.p_sign * b - found.t_sign * a) / k
+    beyond = reach + np.abs(ratio) * int(t.high.max()) + 2  # here a bit is constant, and farther only costs room
+    start = np.clip((flips.at - found.p_sign * b - found.t_sign * a) / k, -beyond, beyond)
     thresholds = _thresholds(lowering, layer, place, int(t.high.max()), ratio, start, (k > 0) == flips.included)
     output = lowering.tensor(f"{layer}_bits", source.tensor.shape, Kind.BIT)
     compare = Compare(name=layer, inputs=(source.tensor.name, thresholds.name), output=output, flip=flip)
@@ -99,7 +101,10 @@ def _per_channel(
     out[channels] = values
     if (np.abs(out[channels] - values) > 1e-6 * np.abs(values).max()).any():
         raise lowering.refuse(
-            node, "thresholds that change from image to image on a map whose scale changes from place to place", ""
+            node,
+            "thresholds that change from image to image, on a map in which the same sum stands for other values at the "
+            "border (zeros around images that have a mean, or an average over the border)",
+            'edge values instead of zeros (padding_mode="replicate"), images without a mean, or no padding',
         )
     return out
 
@@ -163,11 +168,11 @@ def _tell(
             "channels": len(moving),
             "spread": float(images.std(axis=0).mean()),
             "static": static,
-            "exact": False,
+            "exact": static and bool((np.ptp(images, axis=0) <= NOISE * lowering.scales.reach(found.p)).all()),
         }
     )
     if not moving.any():
         what = "exported as constants" if static else "static_collapsed=True (--static-collapsed) makes them constants"
-        lowering.notes.append(
+        lowering.note(
             f"{layer}: thresholds computed from the image are the same for all {len(images)} calibration images; {what}"
         )

@@ -56,9 +56,10 @@ def integer_dot(
         worst = np.abs(real - q * step[:, None]).max(1)
     if not exact.all():
         share = float((worst / np.maximum(np.abs(real).max(1), 1e-300)).max())
-        lowering.notes.append(
+        lowering.note(
             f"{lowering.layer(node)}: {int((~exact).sum())} of {len(w)} channels of real weights rounded to "
-            f"{16 if wide or taps else 8} bits, by at most {share:.2g} of the greatest"
+            f"{16 if wide or taps else 8} bits, by at most {share:.2g} of the greatest",
+            output,
         )
     channel = output_channel(node)
     scale, narrow = step[channel], only_rounded(lowering, node)

@@ -22,7 +22,8 @@ UNIT = 2**30  # the greatest logit comes out near this
 def lower_logits(lowering: Lowering) -> Tensor:
     """Emit what turns the last sums into int32 (1, 1, classes); a softmax at the end is dropped, it keeps the order."""
     node = without_softmax(lowering.captured)
-    lowering.notes += _dropped(lowering, node)
+    for note in _dropped(lowering, node):
+        lowering.note(note)
     stops = lowering.known[node]
     if len(stops) != 1:
         raise lowering.refuse(node, "logits concatenated from several tensors", "one last layer")

@@ -58,8 +58,7 @@ class Scales:
 
     def one_by_one(self, node: fx.Node, count: int = IMAGES) -> Iterator[np.ndarray]:
         """The rows of `samples`, each made when it is asked for."""
-        data = self.options.calibration
-        assert data is not None
+        data = self._data(node)
         for i in _spread(len(data), count):
             real = images_to_float(data[i : i + 1], self.captured.example, self.options)
             value = run(self.captured.graph, {self.captured.input: real}, [node])[node]
@@ -84,13 +83,7 @@ class Scales:
         return self.known.get(node) == (node,) and not is_join(node, self.known)
 
     def _measure(self, asked: fx.Node) -> dict[fx.Node, float]:
-        data = self.options.calibration
-        if data is None:
-            raise LowerError(
-                self.captured.where(asked),
-                "a real-valued path becomes an integer stream, whose scale needs data",
-                "give calibration images: calibration=x_train[:256]",
-            )
+        data = self._data(asked)
         picks = _spread(len(data), IMAGES)
         nodes = [
             n for n in self.known if isinstance(n.meta.get("val"), torch.Tensor) and n.meta["val"].is_floating_point()
@@ -103,6 +96,16 @@ class Scales:
                 if value.numel() <= VECTOR:
                     self._vectors.setdefault(node, []).append(value.detach().double().reshape(-1).numpy().copy())
         return {node: max(sizes) for node, sizes in seen.items()}
+
+    def _data(self, asked: fx.Node) -> np.ndarray:
+        """The calibration images; refuses where `asked` needs some and there are none."""
+        if self.options.calibration is None:
+            raise LowerError(
+                self.captured.where(asked),
+                "real values become integers here, whose scale needs data",
+                "give calibration images: calibration=x_train[:256], --data of `xnorc export`",
+            )
+        return self.options.calibration
 
     def _size(self, value: torch.Tensor) -> float:
         flat = value.detach().abs().reshape(-1).double()

@@ -52,7 +52,7 @@ class Lowering:
     make_bits: Callable[[Lowering, fx.Node, tuple[int | None, ...]], Bits]
     input: Tensor
     nodes: list[Node] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    notes: list[tuple[str, Tensor | None]] = field(default_factory=list)  # (text, the tensor it is about)
     report: list[dict[str, Any]] = field(default_factory=list)
     names: set[str] = field(default_factory=set)
     sources: dict[fx.Node, Source] = field(default_factory=dict)
@@ -75,6 +75,10 @@ class Lowering:
     def values(self) -> dict[fx.Node, Any]:
         """What capture knows of every node."""
         return self.captured.values
+
+    def note(self, text: str, about: Tensor | None = None) -> None:
+        """Something that the user should know; forgotten if nothing reads the tensor that it is `about`."""
+        self.notes.append((text, about))
 
     def readers(self, node: fx.Node) -> list[fx.Node]:
         """The origins that an origin's values go to."""

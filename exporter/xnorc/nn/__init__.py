@@ -18,6 +18,7 @@ from xnorc.nn.network import Network
 from xnorc.nn.networks import all_networks, make_network
 from xnorc.nn.rprelu import RPReLU
 from xnorc.nn.surrogates import Surrogate
+from xnorc.nn.tile_search import search_tiles
 from xnorc.nn.weights import all_weight_binarizers, make_weight_binarizer
 
 __all__ = [
@@ -43,4 +44,5 @@ __all__ = [
     "make_binarizer",
     "make_network",
     "make_weight_binarizer",
+    "search_tiles",
 ]

@@ -23,6 +23,7 @@ class Binarizer(nn.Module):
     Attributes:
         name: what recipes and networks call it.
         spatial: True where it needs a map; after a flatten networks use plain `sign` instead, as the papers do.
+            (RSign needs none, and stays.)
         at_zero: the value at m = 0.
         usual: the surrogate that the paper used.
 
@@ -52,6 +53,13 @@ class Binarizer(nn.Module):
 
     def follow(self, norm: nn.BatchNorm2d | nn.BatchNorm1d | None) -> None:
         """Networks call this with the batch norm ahead, None where none is; only a gamma-scaled `DeSign` listens."""
+
+    def reads(self, low: float, high: float) -> None:
+        """Networks call this where the activation ahead bounds the input; refuses what could never take effect.
+
+        Raises:
+            XnorcError: thresholds lie beyond the range.
+        """
 
     def forward(self, x: Tensor) -> Tensor:
         raise NotImplementedError

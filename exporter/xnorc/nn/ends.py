@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from xnorc.errors import XnorcError
 from xnorc.nn.discovery import check_sizes
-from xnorc.nn.layers import BinaryConv2d, BinaryLinear
+from xnorc.nn.layers import BinaryConv2d, BinaryLinear, start
 
 WEIGHTS = ("int8", "real", "sign")
 BORDERS = {"zero": "zeros", "replicate": "replicate"}
@@ -64,6 +64,8 @@ class Stem(nn.Sequential):
         kernel, stride, pad: geometry.
         pad_mode: `zero`, or `replicate`: edge values, as DeSign's plain networks have them in their first layer too.
         weight: `int8`; `real` as the papers' (the exporter rounds it to int8 and reports the difference); `sign`.
+        latent: how the weights start, see `BinaryConv2d`; `fan` and `unit` are torch's own start where they are no
+            latent weights of bits.
     """
 
     def __init__(
@@ -76,28 +78,39 @@ class Stem(nn.Sequential):
         pad: int = 1,
         pad_mode: str = "zero",
         weight: str = "int8",
+        latent: str = "fan",
     ) -> None:
         check_sizes("Stem", in_ch=in_ch, out_ch=out_ch, kernel=kernel, stride=stride)
         if pad_mode not in BORDERS:
             raise XnorcError("Stem", f"padding mode {pad_mode!r}", f"one of {', '.join(BORDERS)}")
         conv: nn.Module
         if weight == "sign":
-            conv = BinaryConv2d(in_ch, out_ch, kernel, stride=stride, pad=pad, pad_mode=pad_mode)
+            conv = BinaryConv2d(in_ch, out_ch, kernel, stride=stride, pad=pad, pad_mode=pad_mode, latent=latent)
         else:
             kind = _choose(weight, IntConv2d, nn.Conv2d)
             conv = kind(in_ch, out_ch, kernel, stride, pad, bias=False, padding_mode=BORDERS[pad_mode])
+            _settle(conv, latent)
         super().__init__(conv, nn.BatchNorm2d(out_ch))
 
 
-def head(in_features: int, classes: int, weight: str = "int8") -> nn.Module:
+def head(in_features: int, classes: int, weight: str = "int8", latent: str = "fan") -> nn.Module:
     """The last layer: (N, in_features) -> logits (N, classes).
 
-    `int8` or `real` weights with a bias, or `sign` weights followed by a batch norm (BinaryNet).
+    `int8` or `real` weights with a bias, or `sign` weights followed by a batch norm (BinaryNet); `latent` as in `Stem`.
     """
     if weight == "sign":
-        return nn.Sequential(BinaryLinear(in_features, classes), nn.BatchNorm1d(classes))
+        return nn.Sequential(BinaryLinear(in_features, classes, latent=latent), nn.BatchNorm1d(classes))
     linear: nn.Module = _choose(weight, IntLinear, nn.Linear)(in_features, classes)
+    _settle(linear, latent)
     return linear
+
+
+def _settle(layer: nn.Module, latent: str) -> None:
+    """Kaiming's start for weights that are no latent ones; torch's stays for the others."""
+    assert isinstance(layer, nn.Conv2d | nn.Linear)
+    if latent == "kaiming":
+        with torch.no_grad():
+            layer.weight.copy_(start(type(layer).__name__, latent, *layer.weight.shape))
 
 
 def _choose(weight: str, quantised: Any, real: Any) -> Any:

@@ -79,7 +79,7 @@ class BinaryConv2d(nn.Module):
             raise XnorcError("BinaryConv2d", f"padding mode {pad_mode!r}", f"one of {', '.join(PADDINGS)}")
         self.stride, self.pad, self.pad_mode, self.groups = stride, pad, pad_mode, groups
         self.real_weights = False
-        self.weight = nn.Parameter(_latent("BinaryConv2d", latent, out_ch, in_ch // groups, kernel, kernel))
+        self.weight = nn.Parameter(start("BinaryConv2d", latent, out_ch, in_ch // groups, kernel, kernel))
         self.binarize = make_weight_binarizer(weight, out_ch, **options)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -118,7 +118,7 @@ class BinaryLinear(nn.Module):
         super().__init__()
         check_sizes("BinaryLinear", in_features=in_features, out_features=out_features)
         self.real_weights = False
-        self.weight = nn.Parameter(_latent("BinaryLinear", latent, out_features, in_features))
+        self.weight = nn.Parameter(start("BinaryLinear", latent, out_features, in_features))
         self.binarize = make_weight_binarizer(weight, out_features, **options)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -128,14 +128,14 @@ class BinaryLinear(nn.Module):
         return f"{self.weight.shape[1]}, {self.weight.shape[0]}"
 
 
-def _latent(where: str, start: str, *shape: int) -> Tensor:
-    """Latent weights (out_ch, ...) at the start of training, see `BinaryConv2d`."""
-    if start not in LATENTS:
-        raise XnorcError(where, f"latent weights {start!r}", f"one of {', '.join(LATENTS)}")
+def start(where: str, latent: str, *shape: int) -> Tensor:
+    """Weights (out_ch, ...) at the start of training, see `BinaryConv2d`."""
+    if latent not in LATENTS:
+        raise XnorcError(where, f"latent weights {latent!r}", f"one of {', '.join(LATENTS)}")
     fan_in = math.prod(shape[1:])
-    if start == "kaiming":
+    if latent == "kaiming":
         return torch.randn(shape) * (2 / fan_in) ** 0.5
-    bound = 1.0 if start == "unit" else fan_in**-0.5
+    bound = 1.0 if latent == "unit" else fan_in**-0.5
     return torch.empty(shape).uniform_(-bound, bound)
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from xnorc.errors import XnorcError
 from xnorc.nn.binarizers import all_binarizers, make_binarizer
 from xnorc.nn.discovery import pick
-from xnorc.nn.ends import Stem
+from xnorc.nn.ends import Stem, head
 from xnorc.nn.layers import BinaryConv2d, BinaryLinear
 from xnorc.nn.rprelu import RPReLU
 from xnorc.nn.surrogates import Surrogate
@@ -34,7 +34,7 @@ class Network(nn.Module):
         surrogate: of the binarizers; "" for each one's own default.
         weight_surrogate: of the weight binarizers; "" likewise.
         ede_start: t of an `ede` surrogate at the start of training (0.1 for VGG shapes in the papers).
-        latent: how latent weights of inner layers start, see `BinaryConv2d`.
+        latent: how weights start, see `BinaryConv2d`; of the ends, see `Stem`.
         pad_mode: padding of inner 3x3 convolutions, see `BinaryConv2d`; `replicate` holds for the first layer too,
             which has zeros otherwise.
         affine: what batch norms ahead of binarizers learn: `both` gamma and beta; `shift`, gamma stays 1, so that no
@@ -113,9 +113,13 @@ class Network(nn.Module):
     def stem(self, out_ch: int, *, pad: int = 1) -> Stem:
         """The first layer: convolution of pixels 3x3 and batch norm."""
         border = "replicate" if self._pad_mode == "replicate" else "zero"
-        made = Stem(self.in_ch, out_ch, pad=pad, pad_mode=border, weight=self._ends)
+        made = Stem(self.in_ch, out_ch, pad=pad, pad_mode=border, weight=self._ends, latent=self._latent)
         self._settle(made[1])
         return made
+
+    def classify(self, in_features: int, classes: int) -> nn.Module:
+        """The last layer: (N, in_features) -> logits (N, classes)."""
+        return head(in_features, classes, self._ends, self._latent)
 
     def norm(self, channels: int) -> nn.BatchNorm2d:
         """A batch norm of maps, of which `affine` is learned."""
@@ -167,6 +171,8 @@ class Network(nn.Module):
         surrogate = Surrogate(self._surrogate or usual, span=(self._ede_start, 1e1))
         made = make_binarizer(self._binarizer, channels, flat=flat, surrogate=surrogate, **self._options)
         made.follow(norm)
+        if self._activation == "hardtanh":
+            made.reads(-1.0, 1.0)
         return made
 
     def activate(self, channels: int) -> nn.Module:

@@ -62,6 +62,9 @@ def search_tiles(
 ) -> list[Candidate]:
     """All 6^(th * tw) tiles over the symbols 0, 1, 3, 5, 7, 9, best first; ties in lexicographic order.
 
+    The published tiles are not the best ones by this measure; which tile is depends on the kernel (`seed`), on the
+    images and on `dequantised`.  `xnorc.nn.tiles.thresholds` turns the symbols of a tile into what `DeSign` takes.
+
     Args:
         images: (N, H, W) grey, in [0, 1]; the paper's scripts use 20 or 100 CIFAR-100 images.
         size: (th, tw), one of `SIZES`: 3x3 would have 10 million candidates.

@@ -29,7 +29,9 @@ class DeSign(Binarizer):
         tile: a name of `xnorc.nn.tiles`, or thresholds as an array, tensor or lists (th, tw) or (F, th, tw); what
             `search_tiles` finds are symbols, which `tiles.thresholds` turns into thresholds.
         scaled: thresholds are multiplied by the gamma of the batch norm ahead (the paper's residual networks);
-            the unscaled form (its plain networks) subtracts T as it is.  Equal where gamma is 1.
+            the unscaled form (its plain networks) subtracts T as it is.  Equal where gamma is 1.  The published
+            residual code subtracts it from the batch norm's output, ahead of shortcut and Hardtanh, so that the
+            shortcut carries it too; here it is compared where the bit is made.
         learned: the tile is a parameter, one per channel, starting at `tile` (an extension of the paper).
 
     Attributes:
@@ -80,6 +82,16 @@ class DeSign(Binarizer):
         if not self._norm:
             raise XnorcError("DeSign", "a gamma-scaled tile does not know its batch norm", "call follow(norm)")
         return tiled * self._norm[0].weight.reshape(1, -1, 1, 1)
+
+    def reads(self, low: float, high: float) -> None:
+        if self.scaled or isinstance(self.tile, nn.Parameter):
+            return  # gamma or training may bring it back
+        dead, of = int(((self.tile > high) | (self.tile <= low)).sum()), self.tile.numel()
+        if dead:
+            what = (
+                f"{dead} of {of} thresholds of the tile lie beyond {low:g} to {high:g}, which a Hardtanh ahead leaves"
+            )
+            raise XnorcError("DeSign", what, 'activation="none", or a tile within that range')
 
     def forward(self, x: Tensor) -> Tensor:
         self.expect(x)

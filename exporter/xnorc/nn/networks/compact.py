@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 
 from xnorc.nn.blocks import first, plain
-from xnorc.nn.ends import head
 from xnorc.nn.network import Network
 
 
@@ -29,7 +28,7 @@ class Compact(Network):
             plain(self, one, two, pool=True),
             plain(self, two, three, pool=True),
         )
-        self.head = nn.Sequential(nn.Flatten(), head(three * (self.size // 8) ** 2, classes, self._ends))
+        self.head = nn.Sequential(nn.Flatten(), self.classify(three * (self.size // 8) ** 2, classes))
 
     def forward(self, x: Tensor) -> Tensor:
         logits: Tensor = self.head(self.features(x))

@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 
 from xnorc.nn.blocks import first, plain
-from xnorc.nn.ends import head
 from xnorc.nn.network import Network
 
 
@@ -28,7 +27,7 @@ class Digits(Network):
         self.features = nn.Sequential(
             first(self, one), plain(self, one, two, pool=True), plain(self, two, three, pool=True)
         )
-        self.head = nn.Sequential(nn.Flatten(), head(three * 4, classes, self._ends))
+        self.head = nn.Sequential(nn.Flatten(), self.classify(three * 4, classes))
 
     def forward(self, x: Tensor) -> Tensor:
         logits: Tensor = self.head(self.features(x))

@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 
 from xnorc.nn.blocks import dense, first, plain
-from xnorc.nn.ends import head
 from xnorc.nn.network import Network
 
 
@@ -36,7 +35,7 @@ class FinnCNV(Network):
             plain(self, three, three, pad=0),
         )
         self.head = nn.Sequential(
-            nn.Flatten(), dense(self, three, wide), dense(self, wide, wide), head(wide, classes, self._ends)
+            nn.Flatten(), dense(self, three, wide), dense(self, wide, wide), self.classify(wide, classes)
         )
 
     def forward(self, x: Tensor) -> Tensor:

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from xnorc.nn.ends import head
 from xnorc.nn.network import Network
 
 WIDTHS = (64, 128, 128, 256, 256, 512, 512, 512, 512, 512, 512, 1024, 1024)
@@ -67,7 +66,7 @@ class ReActNet(Network):
             layers.append(Block(self, before, channels, 2 if number and channels > before else 1))
             before = channels
         self.features = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1))
-        self.head = nn.Sequential(nn.Flatten(), head(before, classes, self._ends))
+        self.head = nn.Sequential(nn.Flatten(), self.classify(before, classes))
 
     def forward(self, x: Tensor) -> Tensor:
         logits: Tensor = self.head(self.features(x))

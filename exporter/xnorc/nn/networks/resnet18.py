@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 
 from xnorc.nn.blocks import residual_stages
-from xnorc.nn.ends import head
 from xnorc.nn.network import Network
 
 
@@ -37,7 +36,7 @@ class ResNet18(Network):
         pad = 1 + (32 - self.size) // 2
         stem = self.stem(widths[0], pad=pad)
         self.features = nn.Sequential(stem, residual_stages(self, stem, widths, 4, shortcut), nn.AdaptiveAvgPool2d(1))
-        self.head = nn.Sequential(nn.Flatten(), head(widths[3], classes, self._ends))
+        self.head = nn.Sequential(nn.Flatten(), self.classify(widths[3], classes))
 
     def forward(self, x: Tensor) -> Tensor:
         logits: Tensor = self.head(self.features(x))

@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 
 from xnorc.nn.blocks import residual_stages
-from xnorc.nn.ends import head
 from xnorc.nn.network import Network
 
 
@@ -31,7 +30,7 @@ class ResNet20(Network):
         stem = self.stem(widths[0])
         stages = residual_stages(self, stem, widths, 6, "slice")
         self.features = nn.Sequential(stem, self.activate(widths[0]), stages, nn.AdaptiveAvgPool2d(1))
-        self.head = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(widths[2]), head(widths[2], classes, self._ends))
+        self.head = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(widths[2]), self.classify(widths[2], classes))
 
     def forward(self, x: Tensor) -> Tensor:
         logits: Tensor = self.head(self.features(x))

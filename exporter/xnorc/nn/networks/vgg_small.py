@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 
 from xnorc.nn.blocks import first, plain
-from xnorc.nn.ends import head
 from xnorc.nn.network import Network
 
 
@@ -16,7 +15,8 @@ class VGGSmall(Network):
     """128C3 (int8) - 128C3 - MP2 - 256C3 - 256C3 - MP2 - 512C3 - 512C3 - MP2 - FC (int8).
 
     The published networks feed real activations to the last layer; here it gets bits, so that no stream exists.
-    They also put a Hardtanh ahead of every sign (`activation="hardtanh"`), which only dynamic binarizers can tell.
+    They also put a Hardtanh ahead of every sign (`activation="hardtanh"`), which plain sign cannot
+    tell, but statistics, LAB and thresholds beyond +-1 can.
 
     Shape: x (N, in_ch, size, size) -> (N, classes).  Args: see `Network`.  558 KiB of binary weights at width 1.
     """
@@ -34,7 +34,7 @@ class VGGSmall(Network):
             plain(self, two, three),
             plain(self, three, three, pool=True),
         )
-        self.head = nn.Sequential(nn.Flatten(), head(three * (self.size // 8) ** 2, classes, self._ends))
+        self.head = nn.Sequential(nn.Flatten(), self.classify(three * (self.size // 8) ** 2, classes))
 
     def forward(self, x: Tensor) -> Tensor:
         logits: Tensor = self.head(self.features(x))
