@@ -95,6 +95,22 @@ def test_every_board_is_named() -> None:
         assert f"`{board.name}`" in README
 
 
+@pytest.mark.slow
+def test_the_training_loop_of_the_docs_runs(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    text = (ROOT / "docs" / "training.md").read_text()
+    (code,) = re.findall(r"^```python\n(.*?)^```$", text, flags=re.DOTALL | re.MULTILINE)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "exporter"), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    same, images = map(int, re.findall(r"(\d+) of (\d+) labels", done.stdout)[0])
+    assert images == 361
+    assert same >= 0.97 * images
+    assert (tmp_path / "program" / "model.h").is_file()
+
+
 def test_the_python_example_is_the_real_signature() -> None:
     pytest.importorskip("torch")
     import inspect

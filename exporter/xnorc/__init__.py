@@ -7,22 +7,25 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from xnorc.lower.export import export
+    from xnorc.lower.verify import verify
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "export"]
+__all__ = ["__version__", "export", "verify"]
+
+LATE = {"export": "xnorc.lower.export", "verify": "xnorc.lower.verify"}  # importing xnorc does not import torch
 
 
 def __getattr__(name: str) -> Any:
-    """`xnorc.export` on first use: importing xnorc does not import torch."""
-    if name == "export":
+    """`xnorc.export` and `xnorc.verify` on first use."""
+    if name in LATE:
         from importlib import import_module
 
         from xnorc.errors import ToolError
 
         try:
-            return import_module("xnorc.lower.export").export
+            return getattr(import_module(LATE[name]), name)
         except ModuleNotFoundError as error:
             if error.name != "torch":
                 raise
-            raise ToolError("xnorc.export", "PyTorch is not installed", "pip install 'xnorc[export]'") from error
+            raise ToolError(f"xnorc.{name}", "PyTorch is not installed", "pip install 'xnorc[export]'") from error
     raise AttributeError(f"module 'xnorc' has no attribute {name!r}")

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from xnorc.capture import capture
+from xnorc.capture import capture, run_logits
 from xnorc.errors import CaptureError
 
 X = torch.randn(1, 2, 4, 4, generator=torch.Generator().manual_seed(0))
@@ -123,6 +123,11 @@ class OpensAutocast(Base):
         return super().forward(x)
 
 
+class Decides(Base):
+    def forward(self, x):
+        return super().forward(x).argmax(1)
+
+
 class Recurses(Base):
     def forward(self, x):
         while x.sum() < 100:
@@ -143,7 +148,8 @@ REFUSED = {
     Selects: HERE + "x\\[x > 0\\].*depends on data",
     Fails: HERE + "undefined_name.*the model itself fails: NameError",
     TwoInputs: "the model itself fails: TypeError.*missing 1 required positional argument",
-    TwoOutputs: "returns 2 tensors.*output=",
+    TwoOutputs: "returns 2 tensors.*output=.*--logits",
+    Decides: "returns torch.int64.*the logits",
     Remembers: "differs from the model",
     DividesByZero: HERE + "constants gives NaN",
     Recurses: HERE + "while x.sum.*depends on data",
@@ -164,6 +170,24 @@ def test_autocast_left_open_is_refused() -> None:
             capture(OpensAutocast(), X)
     finally:
         torch.set_autocast_enabled("cpu", False)
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (Base, "is the class Base"),
+        (Base().state_dict(), "is a OrderedDict"),
+        (Base().half(), "computes in torch.float16"),
+    ],
+)
+def test_what_is_no_module_of_full_floats_is_refused(given: object, says: str) -> None:
+    with pytest.raises(CaptureError, match=says):
+        capture(given, X.half() if isinstance(given, nn.Module) else X)  # type: ignore[arg-type]
+
+
+def test_the_module_inside_a_compiled_one_is_captured() -> None:
+    plain = Base()
+    assert torch.equal(run_logits(capture(torch.compile(plain), X).graph, X), run_logits(capture(plain, X).graph, X))
 
 
 def test_a_script_module_is_refused() -> None:

@@ -284,6 +284,65 @@ def test_collapsed_thresholds_are_told_and_become_constants_on_request() -> None
     assert (as_is.program.predict(x) == static.program.predict(x)).mean() > 0.95
 
 
+@pytest.mark.parametrize("level", [1e9, -1e9, 1e15, -1e15, 1e30, -1e30])
+def test_a_threshold_out_of_all_reach_makes_its_channel_constant_and_spoils_no_other(level: float) -> None:
+    torch.manual_seed(5)
+    net = lively(Net(make_binarizer("dysign", CH), "nothing"))
+    with torch.no_grad():
+        for name, parameter in net.binarizer.named_parameters():
+            if name.endswith("weight"):
+                parameter.copy_(torch.randn_like(parameter) * 0.3)
+    x = images(SHAPE, 40, seed=9)
+    wrong, far = [], 3
+    for value in (0.0, level):
+        net.binarizer.threshold.data[far] = value
+        low = lowered(net, SHAPE, calibration=images(SHAPE, 64, seed=3), weight_bits=16)
+        compared = next(n for n in low.program.nodes if isinstance(n, Compare))
+        bits = low.program.trace(x)[compared.output.name]
+        found = next(row for row in compare(low, x).rows if row.tensor == compared.output.name)
+        wrong.append(found.forced)
+    assert (bits[..., far] == (level < 0)).all()
+    assert wrong[1] <= wrong[0]
+
+
+def test_what_a_collapsed_threshold_needed_is_no_longer_told() -> None:
+    torch.manual_seed(5)
+    net = lively(Net(make_binarizer("dysign", CH), "nothing"))
+    with torch.no_grad():
+        for parameter in net.binarizer.hyper.second.parameters():
+            parameter.zero_()  # as it starts: thresholds that no image moves
+    as_is, static = (
+        lowered(net, SHAPE, calibration=images(SHAPE, 64, seed=3), static_collapsed=on, weight_bits=8)
+        for on in (False, True)
+    )
+    assert any("hyper" in note for note in as_is.program.notes)
+    assert not any("hyper" in note for note in static.program.notes)
+    assert not any("hyper" in source.tensor.name for source in static.sources)
+    rows = [next(r for r in low.report if r["kind"] == "dynamic threshold") for low in (as_is, static)]
+    assert [row["exact"] for row in rows] == [False, True]
+
+
+@pytest.mark.parametrize("binarizer", ["asd", "dysign", "lab", "lab_pair"])
+def test_without_calibration_one_line_asks_for_it(binarizer: str) -> None:
+    net = nn.Sequential(Conv(2, CH, 3), nn.BatchNorm2d(CH), make_binarizer(binarizer, CH), nn.Flatten())
+    net.append(nn.Linear(CH * 36, 4))
+    with pytest.raises(LowerError, match=r"calibration=x_train\[:256\], --data of `xnorc export`"):
+        lowered(lively(net), SHAPE)
+
+
+def test_zeros_around_images_with_a_mean_are_refused_by_their_cause() -> None:
+    torch.manual_seed(5)
+    for border in ("zeros", "replicate"):
+        stem = nn.Conv2d(2, CH, 3, padding=1, padding_mode=border)
+        net = nn.Sequential(stem, nn.BatchNorm2d(CH), make_binarizer("dysign", CH), Conv(CH, 4, 8), nn.Flatten())
+        given = {"calibration": images(SHAPE, 64, seed=3), "mean": (0.4, 0.5), "std": (0.2, 0.3)}
+        if border == "replicate":
+            assert lowered(lively(net), SHAPE, **given).program.nodes
+            continue
+        with pytest.raises(LowerError, match=r'zeros around images that have a mean.*padding_mode="replicate"'):
+            lowered(lively(net), SHAPE, **given)
+
+
 def test_moving_thresholds_stay_dynamic_whatever_was_asked() -> None:
     torch.manual_seed(5)
     net = lively(Net(AddSign(CH), "clip"))

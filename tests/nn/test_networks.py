@@ -131,7 +131,7 @@ def test_first_and_last_layer_start_as_kaiming_has_it(ends: str) -> None:
 
 
 def test_a_tile_beyond_a_hardtanh_is_refused_where_nothing_can_bring_it_back() -> None:
-    with pytest.raises(XnorcError, match=r"8 of 16 thresholds of the tile lie beyond -1 to 1"):
+    with pytest.raises(XnorcError, match=r"8 of 16 thresholds of the tile lie beyond the -1 to 1 of"):
         make_network("resnet20", binarizer="design", tile="2x2x4v1")
     for fine in ({"tile": "2x2v1"}, {"learned": True}, {"scaled": True}, {"activation": "none"}):
         make_network("resnet20", binarizer="design", **({"tile": "2x2x4v1"} | fine))

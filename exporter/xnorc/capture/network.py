@@ -52,7 +52,10 @@ def capture(
     """
     if tie not in (None, 1, -1):
         raise CaptureError("tie", f"is {tie!r}", "+1, -1 or None")
+    module = _module(module)
     name = type(module).__name__
+    if example_input.dtype in (torch.float16, torch.bfloat16):
+        raise CaptureError(name, f"computes in {example_input.dtype}", "module.float() and a float32 example")
     if example_input.ndim in (2, 4) and example_input.shape[0] > 1:
         example_input = example_input[:1].clone()
     training = {part: part.training for part in module.modules()}
@@ -70,6 +73,16 @@ def capture(
         for part, flag in training.items():
             part.training = flag
     return finish(gm, example_input, tie=tie, image=image)
+
+
+def _module(given: object) -> nn.Module:
+    """The module itself, out of torch.compile's wrapper."""
+    if isinstance(given, nn.Module):
+        inner = getattr(given, "_orig_mod", given)
+        assert isinstance(inner, nn.Module)
+        return inner
+    what = f"the class {given.__name__}" if isinstance(given, type) else f"a {type(given).__name__}"
+    raise CaptureError("model", f"is {what}", "an nn.Module with its weights loaded")
 
 
 def capture_pt2(

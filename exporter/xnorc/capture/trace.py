@@ -40,6 +40,9 @@ def run_eager(module: nn.Module, example: torch.Tensor) -> Any:
         ) from error
 
 
+WHICH = "say which are the logits: output=<index>, --logits <index>"
+
+
 def pick_output(result: Any, output: int | None, name: str) -> torch.Tensor:
     """The logits among whatever the model returns.
 
@@ -48,11 +51,12 @@ def pick_output(result: Any, output: int | None, name: str) -> torch.Tensor:
     """
     leaves = [leaf for leaf in torch.utils._pytree.tree_leaves(result) if isinstance(leaf, torch.Tensor)]
     if len(leaves) == 1 or (output is not None and 0 <= output < len(leaves)):
-        return leaves[output or 0]
+        logits = leaves[output or 0]
+        if not logits.is_floating_point():
+            raise CaptureError(name, f"the model returns {logits.dtype}", "the logits; the device takes their argmax")
+        return logits
     shapes = ", ".join(f"{i}: {tuple(leaf.shape)}" for i, leaf in enumerate(leaves))
-    raise CaptureError(
-        name, f"the model returns {len(leaves)} tensors ({shapes})", "name the logits with output=<index>"
-    )
+    raise CaptureError(name, f"the model returns {len(leaves)} tensors ({shapes})", WHICH)
 
 
 def export_program(module: nn.Module, example: torch.Tensor) -> ExportedProgram:
@@ -205,7 +209,8 @@ def _refuse_mutation(gm: fx.GraphModule, program: ExportedProgram, copies: dict[
         raise CaptureError(
             where(written) if written is not None else str(spec.target),
             f"forward writes to {what}",
-            "eval mode must not change state: no running statistics, counters or in-place ops on stored tensors",
+            "eval mode must not change state: no running statistics, counters or in-place ops on stored tensors; "
+            "an archive is made of model.eval()",
         )
 
 
@@ -217,7 +222,7 @@ def _chosen(program: ExportedProgram, node: fx.Node, output: int | None) -> fx.N
     ]
     if len(kept) == 1 or (output is not None and 0 <= output < len(kept)):
         return kept[output or 0]
-    raise CaptureError("forward", f"returns {len(kept)} tensors", "name the logits with output=<index>")
+    raise CaptureError("forward", f"returns {len(kept)} tensors", WHICH)
 
 
 def one_line(error: BaseException) -> str:

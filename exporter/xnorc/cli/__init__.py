@@ -61,7 +61,8 @@ def misused(error: Exception) -> int:
     context = error.ctx  # type: ignore[attr-defined]
     command = context.info_name if context is not None and context.parent is not None else ""
     words = " ".join(error.format_message().split())  # type: ignore[attr-defined]
-    sys.stderr.write(f"xnorc: {command + ': ' if command else ''}{words} (see xnorc {command} --help)\n")
+    way = " ".join(("xnorc", *([command] if command else []), "--help"))
+    sys.stderr.write(f"xnorc: {command + ': ' if command else ''}{words.rstrip('.')} (see {way})\n")
     return 2
 
 

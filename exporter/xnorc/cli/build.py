@@ -20,7 +20,7 @@ def command(
 ) -> None:
     """Build the device application with this program in it; refuses what does not fit.
 
-    [bold]Example[/bold]: xnorc build build/digits --board microbit
+    [bold]Example[/bold]: xnorc build build/digits/program --board microbit
     """
     from xnorc.boards import load as load_board
     from xnorc.build import build_firmware

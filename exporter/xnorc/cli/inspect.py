@@ -20,7 +20,7 @@ def command(
 ) -> None:
     """Show a program's layers, memory and notes; with --board, whether it fits.
 
-    [bold]Example[/bold]: xnorc inspect build/digits --board microbit
+    [bold]Example[/bold]: xnorc inspect build/digits/program --board microbit
     """
     from xnorc.boards import load as load_board
     from xnorc.plan import plan

@@ -60,7 +60,7 @@ def capture_model(wanted: Wanted, samples: Samples | None) -> Captured:
         for option, given in (("--state", wanted.state), ("--shape", wanted.shape)):
             if given is not None:
                 raise DataError(option, f"was given with the archive {wanted.model}", "an archive holds its own")
-        return capture_pt2(Path(wanted.model), tie=wanted.tie)
+        return capture_pt2(Path(wanted.model), tie=wanted.tie, output=wanted.logits)
     if ":" not in wanted.model:
         raise DataError(
             wanted.model, "is neither a .pt2 archive nor module:factory", "torch.export.save writes archives"
@@ -69,7 +69,7 @@ def capture_model(wanted: Wanted, samples: Samples | None) -> Captured:
     example = torch.zeros(_example_shape(wanted, samples))
     if samples is not None and wanted.shape is None:
         example = torch.from_numpy(_normalised(samples, wanted).take(slice(0, 1)).floats())
-    return capture(module, example, tie=wanted.tie)
+    return capture(module, example, tie=wanted.tie, output=wanted.logits)
 
 
 def lower_model(wanted: Wanted, samples: Samples | None) -> Lowered:

@@ -37,8 +37,8 @@ def command(
 
     Without --data the samples are random images.  Exit code 1 if --check finds a differing bit.
 
-    [bold]Examples[/bold]: xnorc run build/digits --data digits --check
-    xnorc run build/digits --board stm32f4_discovery --port /dev/ttyUSB0 --data digits
+    [bold]Examples[/bold]: xnorc run build/digits/program --data digits --check
+    xnorc run build/digits/program --board stm32f4_discovery --port /dev/ttyUSB0 --data digits
     """
     from xnorc.deploy import running
     from xnorc.program import load

@@ -84,14 +84,16 @@ def _show(found: Comparison) -> None:
     table = Table(box=None, pad_edge=False)
     for heading in ("layer", "tensor", "kind"):
         table.add_column(heading, overflow="fold")
-    for heading in ("elements", "differ, each layer fed PyTorch's values", "differ, running freely"):
+    for heading in ("elements", "differ, each layer fed PyTorch's values", "differ, running freely", "rms error"):
         table.add_column(heading, justify="right")
     for row in found.rows:
-        table.add_row(row.layer, row.tensor, row.kind, f"{row.elements:,}", f"{row.forced:,}", f"{row.free:,}")
+        error = "" if row.free_error is None else f"{100 * row.free_error:.2g} %"
+        table.add_row(row.layer, row.tensor, row.kind, f"{row.elements:,}", f"{row.forced:,}", f"{row.free:,}", error)
     console.print(table)
     if any(row.kind != "bit" for row in found.rows):
         console.print(
-            "rows that are not bits count numbers that are off by more than one unit; they are rounded by design"
+            "rows that are not bits count numbers that are off by more than one unit, and give the error of running "
+            "freely; they are rounded by design"
         )
     console.print(
         f"{found.images} images: {found.differing_bits:,} bits differ; {found.same_labels} labels are the same; "

@@ -59,6 +59,12 @@ class Wanted:
             "--percentile", help="Share of calibration magnitudes that streams hold without saturating, in %."
         ),
     ] = 100.0
+    logits: Annotated[
+        int | None,
+        typer.Option(
+            "--logits", min=0, help="Which tensor the logits are, if the model returns several.", show_default=False
+        ),
+    ] = None
     name: Annotated[str | None, typer.Option("--name", help="Name of the program.", show_default=False)] = None
     weight_bits: Annotated[
         int | None,

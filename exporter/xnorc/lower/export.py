@@ -39,6 +39,7 @@ def export(
     percentile: float = 100.0,
     weight_bits: int | None = None,
     static_collapsed: bool = False,
+    output: int | None = None,
 ) -> Program:
     """Export a binary neural network.
 
@@ -59,6 +60,7 @@ def export(
             is small, and for stencils (LAB's taps).
         static_collapsed: make thresholds that are computed from the image (ASD, DySign) constants where they are the
             same for all calibration images; such layers are named in the program's notes either way.
+        output: which tensor the logits are, counted from 0, where the model returns several.
 
     Returns:
         the verified program.
@@ -69,15 +71,21 @@ def export(
         DataError: calibration data or the output folder do not fit.
     """
     options = make_options(example_input, calibration, mean, std, tie, percentile, weight_bits, static_collapsed)
-    lowered = lower_module(module, example_input, options, name)
+    lowered = lower_module(module, example_input, options, name, output)
     if out is not None:
         write(lowered, Path(out))
     return lowered.program
 
 
-def lower_module(module: nn.Module, example_input: torch.Tensor, options: Options, name: str | None = None) -> Lowered:
+def lower_module(
+    module: nn.Module,
+    example_input: torch.Tensor,
+    options: Options,
+    name: str | None = None,
+    output: int | None = None,
+) -> Lowered:
     """Capture and lower; what `export` and `verify` share."""
-    captured = capture(module, example_input, tie=options.tie)
+    captured = capture(module, example_input, tie=options.tie, output=output)
     return lower(captured, options, identifier(name or type(module).__name__))
 
 
@@ -98,10 +106,12 @@ def make_options(
     static_collapsed: bool = False,
 ) -> Options:
     """Check what the user gave."""
+    if not isinstance(example, torch.Tensor):
+        raise DataError("example input", f"is a {type(example).__name__}", "one tensor, float (1, C, H, W)")
     if tie not in (None, 1, -1):
         raise LowerError("tie", f"{tie!r}", "1, -1 or None")
     if weight_bits not in (None, 8, 16):
-        raise LowerError("weight_bits", f"{weight_bits!r}", "8, 16 or None")
+        raise LowerError("weight_bits", f"{weight_bits!r}", "8 or 16, or left out")
     if not 50.0 < percentile <= 100.0:
         raise LowerError("percentile", f"{percentile}", "above 50, at most 100")
     if calibration is not None:
@@ -112,8 +122,8 @@ def make_options(
                 "calibration", f"{calibration.dtype} {calibration.shape}", f"uint8 (N, {h}, {w}, {ch}), N at least 1"
             )
     return Options(
-        mean=_tuple(mean),
-        std=_tuple(std),
+        mean=_tuple("mean", mean),
+        std=_tuple("std", std),
         tie=tie,
         calibration=calibration,
         percentile=percentile,
@@ -122,10 +132,13 @@ def make_options(
     )
 
 
-def _tuple(given: Normalisation) -> tuple[float, ...] | None:
+def _tuple(what: str, given: Normalisation) -> tuple[float, ...] | None:
     if given is None:
         return None
-    return (float(given),) if isinstance(given, int | float) else tuple(float(v) for v in given)
+    try:
+        return tuple(np.asarray(given, np.float64).reshape(-1).tolist())
+    except (TypeError, ValueError):
+        raise DataError(what, f"is {given!r}", "a number, or one for each channel") from None
 
 
 def document(lowered: Lowered) -> dict[str, Any]:

@@ -31,7 +31,9 @@ def lower_join(lowering: Lowering, node: fx.Node) -> Source:
             lowering.source(origin)  # a side that cannot be had is the better thing to say
     if any(shape_of(n) != shape_of(node) for n in arguments):
         raise lowering.refuse(
-            node, f"a sum of maps of shapes {shape_of(arguments[0])} and {shape_of(arguments[1])}", "equal shapes"
+            node,
+            f"a sum of maps of shapes {shape_of(arguments[0])} and {shape_of(arguments[1])}",
+            "equal shapes (a map less its own mean, as a standard deviation has it, has no integer form)",
         )
     alpha = argument(node, "alpha")
     if alpha not in (1, 1.0):

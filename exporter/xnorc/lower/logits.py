@@ -34,7 +34,14 @@ def lower_logits(lowering: Lowering) -> Tensor:
         raise lowering.refuse(node, "a logit that depends on nothing")
     at = chain.entry_at
     slope, offset = _affine(lowering, node, chain, source.scale[at], source.offset[at], source.low[at], source.high[at])
-    tensor, _ = routed(lowering, node, source.tensor, source.at[at], (1, 1, classes))
+    try:
+        tensor, _ = routed(lowering, node, source.tensor, source.at[at], (1, 1, classes))
+    except LowerError as error:
+        h, w, _ = source.tensor.shape
+        if (h, w) == (1, 1):
+            raise
+        hint = "one number a class, (1, classes): pool the map, or flatten it ahead of a linear layer"
+        raise lowering.refuse(lowering.captured.logits, f"logits that are a map of {h}x{w} places", hint) from error
     if tensor.kind is Kind.I32 and (slope == slope[0]).all() and slope[0] > 0 and not offset.any():
         return Tensor(tensor.name, tensor.shape, tensor.kind, float(slope[0]))
     return _emit(lowering, lowering.layer(stops[0]), tensor, slope, offset, source.low[at], source.high[at])

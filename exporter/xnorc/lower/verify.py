@@ -21,7 +21,7 @@ from torch import fx, nn
 
 from xnorc.capture import Finite, run
 from xnorc.errors import DataError
-from xnorc.lower import Lowered, Options
+from xnorc.lower import Lowered
 from xnorc.lower.logits import without_softmax
 from xnorc.lower.pixels import images_to_float
 from xnorc.lower.source import Source
@@ -219,9 +219,23 @@ def verify(
     example_input: torch.Tensor,
     x: np.ndarray,
     y: np.ndarray | None = None,
-    options: Options | None = None,
+    *,
+    exact_sums: bool = False,
+    output: int | None = None,
+    **options: Any,
 ) -> Comparison:
-    """Export in memory and compare with PyTorch on the user's images; see `compare`."""
-    from xnorc.lower.export import lower_module
+    """Lower a network in memory and compare the program with PyTorch on the user's images.
 
-    return compare(lower_module(module, example_input, options or Options()), x, y)
+    Args:
+        module, example_input, output: as in `xnorc.export`.
+        x: uint8 (N, h, w, ch) images; y: their labels (N,), where they are known.
+        exact_sums: see `compare`.
+        options: `calibration`, `mean`, `std`, `tie`, `percentile`, `weight_bits`, `static_collapsed` of `xnorc.export`.
+
+    Raises:
+        CaptureError, LowerError, DataError: as `xnorc.export` and `compare`.
+    """
+    from xnorc.lower.export import lower_module, make_options
+
+    made = lower_module(module, example_input, make_options(example_input, **options), output=output)
+    return compare(made, x, y, exact_sums)

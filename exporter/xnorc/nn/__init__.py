@@ -13,11 +13,11 @@ from xnorc.nn.binarizers.lab import LAB, LABPair
 from xnorc.nn.binarizers.rsign import RSign
 from xnorc.nn.binarizers.sign import Sign
 from xnorc.nn.ends import IntConv2d, IntLinear, Stem
-from xnorc.nn.layers import BinaryConv2d, BinaryLinear
+from xnorc.nn.layers import BinaryConv2d, BinaryLinear, clip_latent
 from xnorc.nn.network import Network
 from xnorc.nn.networks import all_networks, make_network
 from xnorc.nn.rprelu import RPReLU
-from xnorc.nn.surrogates import Surrogate
+from xnorc.nn.surrogates import Surrogate, set_progress
 from xnorc.nn.tile_search import search_tiles
 from xnorc.nn.weights import all_weight_binarizers, make_weight_binarizer
 
@@ -41,8 +41,10 @@ __all__ = [
     "all_binarizers",
     "all_networks",
     "all_weight_binarizers",
+    "clip_latent",
     "make_binarizer",
     "make_network",
     "make_weight_binarizer",
     "search_tiles",
+    "set_progress",
 ]

@@ -64,6 +64,9 @@ class Binarizer(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         raise NotImplementedError
 
+    def extra_repr(self) -> str:
+        return f"{self.channels}"
+
     def expect(self, x: Tensor) -> None:
         """Refuse an input that is not of this binarizer's channels, or no map where it needs one.
 

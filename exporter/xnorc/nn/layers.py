@@ -33,6 +33,10 @@ def pad_map(x: Tensor, pad: int, mode: str) -> Tensor:
     return functional.pad(x, (pad,) * 4, value=-1.0 if mode == "minus" else 1.0)
 
 
+OURS = {"padding": "pad=1", "padding_mode": "pad_mode", "kernel_size": "kernel", "bias": "a batch norm behind it"}
+"""What torch's layers take -> what stands for it here."""
+
+
 class BinaryConv2d(nn.Module):
     """2-D convolution with +-1 (or +-a per output channel) weights and no bias.
 
@@ -72,6 +76,10 @@ class BinaryConv2d(nn.Module):
         **options: Any,
     ) -> None:
         super().__init__()
+        for key in sorted(OURS.keys() & options.keys()):
+            raise XnorcError("BinaryConv2d", f"it has no option {key!r}", OURS[key])
+        if type(pad) is not int or pad < 0:
+            raise XnorcError("BinaryConv2d", f"pad is {pad!r}", "a whole number, 0 or more")
         check_sizes("BinaryConv2d", in_ch=in_ch, out_ch=out_ch, kernel=kernel, stride=stride, groups=groups)
         if in_ch % groups or out_ch % groups:
             raise XnorcError("BinaryConv2d", f"{in_ch} to {out_ch} channels", f"both multiples of groups, {groups}")

@@ -82,7 +82,8 @@ class Surrogate(nn.Module):
         super().__init__()
         if name not in NAMES:
             raise XnorcError("surrogate", f"no surrogate gradient is called {name!r}", f"one of {', '.join(NAMES)}")
-        if not all(0 < value < math.inf for value in (steepness, *span)):
+        numbers = [value for value in (steepness, *span) if isinstance(value, int | float)]
+        if len(numbers) != 3 or not all(0 < value < math.inf for value in numbers):
             raise XnorcError("surrogate", f"steepness {steepness}, span {span}", "positive numbers")
         self.name, self.steepness, self.span = name, steepness, span
         if name == "ede":

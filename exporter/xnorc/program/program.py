@@ -31,6 +31,10 @@ class Program:
     output: str
     notes: tuple[str, ...] = field(default=())
 
+    def __repr__(self) -> str:
+        shape = " x ".join(map(str, self.input.shape))
+        return f"<Program {self.name}: {len(self.nodes)} nodes, {shape} bytes -> {self.logits.shape[2]} logits>"
+
     @property
     def tensors(self) -> dict[str, Tensor]:
         """Every tensor by name: the input first, then each node's output."""

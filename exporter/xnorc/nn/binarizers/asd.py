@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from xnorc.nn.binarizer import Binarizer
+from xnorc.nn.discovery import check_sizes
 from xnorc.nn.hyper import Hyper
 from xnorc.nn.surrogates import Surrogate
 
@@ -43,6 +44,7 @@ class ASD(Binarizer):
         static: bool = False,
     ) -> None:
         super().__init__(channels, surrogate)
+        check_sizes("ASD", reduction=reduction, floor=floor)
         self.static = static
         if static:
             self.logit = nn.Parameter(torch.zeros(channels))

@@ -54,7 +54,11 @@ class DeSign(Binarizer):
         values = named_tile(tile) if isinstance(tile, str) else _numbers(tile)
         if values.ndim == 2:
             values = values[None]
-        if values.ndim != 3 or not values.size or not np.isfinite(values).all():
+        if not np.isfinite(values).all():
+            raise XnorcError(
+                "DeSign", f"{int((~np.isfinite(values)).sum())} thresholds that are no number", "finite ones"
+            )
+        if values.ndim != 3 or not values.size:
             raise XnorcError("DeSign", f"a tile of shape {values.shape}", "finite numbers, (th, tw) or (F, th, tw)")
         slices = torch.from_numpy(values)[torch.arange(channels) % len(values)]  # (C, th, tw)
         if not learned and channels % len(values) == 0:
@@ -71,7 +75,16 @@ class DeSign(Binarizer):
         if self.scaled:
             if norm is None or not norm.affine:
                 raise XnorcError("DeSign", "a gamma-scaled tile follows no batch norm with a gamma", "scaled=False")
+            if norm.num_features != self.channels:
+                raise XnorcError("DeSign", f"a batch norm of {norm.num_features} channels ahead of {self.channels}")
             self._norm = (norm,)
+
+    def extra_repr(self) -> str:
+        form = [
+            word for word, yes in (("scaled", self.scaled), ("learned", isinstance(self.tile, nn.Parameter))) if yes
+        ]
+        size = "x".join(map(str, self.tile.shape[1:] if len(self.tile) == 1 else self.tile.shape))
+        return ", ".join([super().extra_repr(), f"tile {size}", *form])
 
     def thresholds(self, h: int, w: int) -> Tensor:
         """(1, C, h, w): the threshold of every place of a map, gamma included."""
@@ -88,9 +101,7 @@ class DeSign(Binarizer):
             return  # gamma or training may bring it back
         dead, of = int(((self.tile > high) | (self.tile <= low)).sum()), self.tile.numel()
         if dead:
-            what = (
-                f"{dead} of {of} thresholds of the tile lie beyond {low:g} to {high:g}, which a Hardtanh ahead leaves"
-            )
+            what = f"{dead} of {of} thresholds of the tile lie beyond the {low:g} to {high:g} of a Hardtanh"
             raise XnorcError("DeSign", what, 'activation="none", or a tile within that range')
 
     def forward(self, x: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from xnorc.errors import XnorcError
 from xnorc.nn.binarizer import Binarizer
+from xnorc.nn.discovery import check_sizes
 from xnorc.nn.hyper import Hyper
 from xnorc.nn.surrogates import Surrogate
 
@@ -52,6 +53,7 @@ class DySign(Binarizer):
         sides: str = "two",
     ) -> None:
         super().__init__(channels, surrogate)
+        check_sizes("DySign", reduction=reduction, floor=floor)
         if sides not in ("two", "positive"):
             raise XnorcError("dysign", f"sides {sides!r}", "two or positive")
         self.sides = sides
