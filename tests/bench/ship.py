@@ -45,7 +45,8 @@ def main(
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir()
     torch.save(state, out / "model.pt")
-    shutil.copy(trained / "recipe.toml", out / "recipe.toml")
+    for kept in ("recipe.toml", "log.jsonl"):
+        shutil.copy(trained / kept, out / kept)
     (out / "run.json").write_text(json.dumps(run, indent=1) + "\n", encoding="utf-8")
     h, w, c = run["shape"]
     images = calibration(data)
