@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Trained networks that come with xnorc: checkpoint, the recipe that made it, and the exported program.
 
-Each folder holds what `xnorc train` wrote (model.pt, recipe.toml, run.json, of the newest also log.jsonl) and what `xnorc export` made of it
-(program.json, constants.npz).
+Each folder holds what `xnorc train` wrote (model.pt, recipe.toml, run.json, of the newest also log.jsonl) and what
+`xnorc export` made of it (program.json, constants.npz).
 A test exports every checkpoint again and expects the stored program, bit for bit.
 """
 
