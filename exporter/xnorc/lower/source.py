@@ -86,9 +86,10 @@ class Source:
         return self.exact and self.table is None and self.evaluate is None and bool(self.noise.any())
 
     def integers(self, value: torch.Tensor) -> np.ndarray:
-        """int64 (elements,): the integers nearest to a float value of the node; not clipped."""
+        """int64 (elements,): the integers nearest to a float value of the node, within +-2^62."""
         real = value.detach().reshape(-1).double().numpy()
-        return np.rint((real - self.offset) / np.where(self.scale == 0, 1, self.scale)).astype(np.int64)
+        q = np.rint((real - self.offset) / np.where(self.scale == 0, 1, self.scale))
+        return np.clip(q, -(2.0**62), 2.0**62).astype(np.int64)
 
     def nearest(self, value: torch.Tensor) -> torch.Tensor:
         """The reals that these integers stand for, in the shape and dtype of `value`."""

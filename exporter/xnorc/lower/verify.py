@@ -204,14 +204,17 @@ class _Watch:
 
 
 def _bits(stands: Bits, value: torch.Tensor, lowered: Lowered) -> np.ndarray:
-    """uint8 (elements,): the bit of the value that each element is nearest to."""
+    """uint8 (elements,): the bit of the value that each element has."""
     table = lowered.captured.values[stands.node]
     assert isinstance(table, Finite)
+    out = np.zeros(value.numel(), np.uint8)
     shape = tuple(stands.node.meta["val"].shape)
-    codes = torch.stack([code.double().expand(shape).reshape(-1) for code in table.codes])
-    at_zero = int(lowered.options.tie is not None and lowered.options.tie > 0)
-    bit_of_row = np.array([at_zero if bit is None else bit for bit in stands.bit_of_row], np.uint8)
-    return bit_of_row[(codes - value).abs().argmin(0).numpy()]
+    for row, bit in enumerate(stands.bit_of_row):
+        if bit is None and lowered.options.tie is not None:
+            bit = int(lowered.options.tie > 0)
+        code = table.codes[row].double().expand(shape).reshape(-1)
+        out[(value == code).numpy()] = bit or 0
+    return out
 
 
 def verify(
