@@ -149,7 +149,7 @@ REFUSED = {
     Fails: HERE + "undefined_name.*the model itself fails: NameError",
     TwoInputs: "the model itself fails: TypeError.*missing 1 required positional argument",
     TwoOutputs: "returns 2 tensors.*output=.*--logits",
-    Decides: "returns torch.int64.*the logits",
+    Decides: HERE + "argmax.*gives torch.int64.*return the logits",
     Remembers: "differs from the model",
     DividesByZero: HERE + "constants gives NaN",
     Recurses: HERE + "while x.sum.*depends on data",

@@ -54,8 +54,6 @@ def capture(
         raise CaptureError("tie", f"is {tie!r}", "+1, -1 or None")
     module = _module(module)
     name = type(module).__name__
-    if example_input.dtype in (torch.float16, torch.bfloat16):
-        raise CaptureError(name, f"computes in {example_input.dtype}", "module.float() and a float32 example")
     if example_input.ndim in (2, 4) and example_input.shape[0] > 1:
         example_input = example_input[:1].clone()
     training = {part: part.training for part in module.modules()}
@@ -126,6 +124,12 @@ def another(example: torch.Tensor) -> torch.Tensor:
 
 def finish(gm: fx.GraphModule, example: torch.Tensor, *, tie: int | None, image: Range | None) -> Captured:
     """From a traced graph to the captured network: everything that no longer needs the model."""
+    logits = gm.graph.output_node().args[0]
+    assert isinstance(logits, fx.Node)
+    if example.dtype in (torch.float16, torch.bfloat16):
+        raise CaptureError("forward", f"computes in {example.dtype}", "module.float() and a float32 example")
+    if not dtype(logits).is_floating_point:
+        raise CaptureError(where(logits), f"gives {dtype(logits)}", "return the logits; the device takes their argmax")
     work = Work(gm, image or _default_bounds(example.dtype), tie)
     work.note(f"input elements are assumed to be finite and within [{work.image.lo:g}, {work.image.hi:g}]")
     normalise(work, example)

@@ -22,6 +22,8 @@ from xnorc.capture.execute import run, run_logits
 from xnorc.capture.source import is_users, where
 from xnorc.errors import CaptureError
 
+WHICH = "say which are the logits: output=<index>, --logits <index>"
+
 
 def run_eager(module: nn.Module, example: torch.Tensor) -> Any:
     """One forward pass of the model itself, without gradients: what everything later is compared with.
@@ -40,9 +42,6 @@ def run_eager(module: nn.Module, example: torch.Tensor) -> Any:
         ) from error
 
 
-WHICH = "say which are the logits: output=<index>, --logits <index>"
-
-
 def pick_output(result: Any, output: int | None, name: str) -> torch.Tensor:
     """The logits among whatever the model returns.
 
@@ -51,10 +50,7 @@ def pick_output(result: Any, output: int | None, name: str) -> torch.Tensor:
     """
     leaves = [leaf for leaf in torch.utils._pytree.tree_leaves(result) if isinstance(leaf, torch.Tensor)]
     if len(leaves) == 1 or (output is not None and 0 <= output < len(leaves)):
-        logits = leaves[output or 0]
-        if not logits.is_floating_point():
-            raise CaptureError(name, f"the model returns {logits.dtype}", "the logits; the device takes their argmax")
-        return logits
+        return leaves[output or 0]
     shapes = ", ".join(f"{i}: {tuple(leaf.shape)}" for i, leaf in enumerate(leaves))
     raise CaptureError(name, f"the model returns {len(leaves)} tensors ({shapes})", WHICH)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from xnorc.cli.arguments import Data, Limit, samples_for
+from xnorc.cli.arguments import Data, Limit, program_folder, samples_for
 from xnorc.cli.output import JSON, console, emit
 from xnorc.cli.wanted import Wanted, takes_model
 
@@ -21,7 +21,12 @@ def command(
     wanted: Wanted,
     program_dir: Annotated[
         Path | None,
-        typer.Option("--program", help="Also check that this folder holds exactly this program.", show_default=False),
+        typer.Option(
+            "--program",
+            parser=program_folder,
+            help="Also check that this folder (or zoo:NAME) holds exactly this program.",
+            show_default=False,
+        ),
     ] = None,
     data: Data = None,
     calibration: Annotated[
