@@ -20,7 +20,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "boards": {"errors", "resources"},
     "plan": {"errors", "program", "boards"},
     "render": {"errors", "resources", "plan", "program", "boards"},
-    "lower": {"errors", "capture", "program", "plan", "render"},
+    "options": {"errors"},
+    "lower": {"errors", "options", "capture", "program"},
+    "oracle": {"errors", "options", "capture", "program", "lower", "exporting"},
+    "exporting": {"errors", "options", "capture", "program", "lower", "oracle", "plan", "render"},
     "toolchain": {"errors", "resources", "boards", "render"},
     "targets": {"errors", "boards", "toolchain"},
     "report": {"errors", "program", "targets"},
@@ -30,7 +33,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "zoo": {"errors", "program"},
     "measure": {"errors", "program", "boards", "data", "deploy", "report"},
 }
-TORCH_ALLOWED = {"capture", "lower", "nn", "export"}  # cli may import it, but only inside functions
+TORCH_ALLOWED = {"capture", "lower", "oracle", "exporting", "nn"}  # cli may import it, but only inside functions
 
 
 def modules() -> list[Path]:

@@ -115,7 +115,7 @@ def test_the_python_example_is_the_real_signature() -> None:
     pytest.importorskip("torch")
     import inspect
 
-    from xnorc.lower.export import export
+    from xnorc.exporting import export
 
     example = blocks("python")[0]
     names = re.findall(r"\b(\w+)=", example)

@@ -6,13 +6,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from xnorc.lower.export import export
-    from xnorc.lower.verify import verify
+    from xnorc.exporting import export
+    from xnorc.oracle.compare import verify
 
 __version__ = "0.1.0"
 __all__ = ["__version__", "export", "verify"]
 
-LATE = {"export": "xnorc.lower.export", "verify": "xnorc.lower.verify"}  # importing xnorc does not import torch
+LATE = {"export": "xnorc.exporting", "verify": "xnorc.oracle.compare"}  # importing xnorc does not import torch
 
 
 def __getattr__(name: str) -> Any:

@@ -18,7 +18,7 @@ import torch  # noqa: E402
 
 import gallery  # noqa: E402
 from gallery.data import digits  # noqa: E402
-from xnorc.lower.export import lower_module, make_options  # noqa: E402
+from xnorc.exporting import lower_module, make_options  # noqa: E402
 
 PERCENTILES = (100.0, 99.99, 99.9, 99.0)
 

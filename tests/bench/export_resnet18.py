@@ -17,7 +17,7 @@ sys.path[:0] = [str(TESTS), str(TESTS.parent / "exporter")]
 
 import gallery  # noqa: E402
 from gallery.data import digits  # noqa: E402
-from xnorc.lower.export import export  # noqa: E402
+from xnorc.exporting import export  # noqa: E402
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ import typer
 from xnorc import zoo
 from xnorc.cli.arguments import calibration
 from xnorc.errors import DataError
-from xnorc.lower.export import export
+from xnorc.exporting import export
 from xnorc.nn import checkpoint
 from xnorc.nn.layers import BinaryConv2d, BinaryLinear
 from xnorc.program import save

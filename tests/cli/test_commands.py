@@ -104,7 +104,7 @@ def test_reports_of_two_boards_lie_side_by_side_and_survive_an_export(need: Call
     pytest.importorskip("torch")
     import torch
 
-    from xnorc.lower.export import export
+    from xnorc.exporting import export
     from xnorc.nn import checkpoint
 
     assert xnorc("report", copy, "--emulator", "host", "--data", "digits", "-n", 5).returncode == 0

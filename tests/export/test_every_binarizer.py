@@ -26,10 +26,10 @@ from xnorc.report.session import Verify, stream_samples
 
 torch = pytest.importorskip("torch")
 
+from xnorc.exporting import lower_module, make_options  # noqa: E402
 from xnorc.lower import Lowered  # noqa: E402
-from xnorc.lower.export import lower_module, make_options  # noqa: E402
-from xnorc.lower.verify import compare  # noqa: E402
 from xnorc.nn import all_binarizers, all_networks, make_network  # noqa: E402
+from xnorc.oracle.compare import compare  # noqa: E402
 
 NETWORKS, BINARIZERS = sorted(all_networks()), sorted(all_binarizers())
 DEEP = {"resnet18": ("design", "dysign"), "reactnet": ("asd", "lab"), "resnet20": ("asd", "dysign", "lab_pair")}

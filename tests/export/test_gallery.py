@@ -27,9 +27,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import gallery  # noqa: E402
 from gallery.data import digits  # noqa: E402
+from xnorc.exporting import lower_module, make_options  # noqa: E402
 from xnorc.lower import Lowered  # noqa: E402
-from xnorc.lower.export import lower_module, make_options  # noqa: E402
-from xnorc.lower.verify import compare  # noqa: E402
+from xnorc.oracle.compare import compare  # noqa: E402
 
 NAMES = gallery.names()
 IMAGES = 1000

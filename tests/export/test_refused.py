@@ -16,7 +16,7 @@ sys.path.insert(0, str(TESTS))
 import refused  # noqa: E402
 from xnorc.capture import load_factory  # noqa: E402
 from xnorc.errors import XnorcError  # noqa: E402
-from xnorc.lower.export import export  # noqa: E402
+from xnorc.exporting import export  # noqa: E402
 
 
 def places_in(name: str) -> set[str]:

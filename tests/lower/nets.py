@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from xnorc.lower import Lowered, Options, lower
-from xnorc.lower.verify import Comparison, compare
+from xnorc.oracle.compare import Comparison, compare
 
 
 def pm1(x: torch.Tensor) -> torch.Tensor:

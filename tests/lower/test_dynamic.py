@@ -13,9 +13,9 @@ from torch.nn import functional as F
 from xnorc.capture import run
 from xnorc.errors import LowerError
 from xnorc.lower import Lowered
-from xnorc.lower.pixels import images_to_float
-from xnorc.lower.verify import compare
+from xnorc.lower.graph.pixels import images_to_float
 from xnorc.nn.binarizers import make_binarizer
+from xnorc.oracle.compare import compare
 from xnorc.program.nodes.compare import Compare
 from xnorc.program.nodes.sumpool2d import SumPool2d
 from xnorc.program.nodes.threshold import Threshold

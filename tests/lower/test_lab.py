@@ -20,16 +20,16 @@ from torch import nn
 from xnorc.boards import load as load_board
 from xnorc.deploy import running
 from xnorc.lower import Lowered
-from xnorc.lower.met import inputs_met
-from xnorc.lower.operand import operand
-from xnorc.lower.ops import DOTS, is_call
-from xnorc.lower.points import lower_point
-from xnorc.lower.quantise import wide_weights
+from xnorc.lower.bits.point import lower_point
+from xnorc.lower.dots.calibrated_inputs import inputs_met
+from xnorc.lower.dots.operand import operand
+from xnorc.lower.dots.quantise import wide_weights
+from xnorc.lower.graph.ops import DOTS, is_call
+from xnorc.lower.lowering import Lowering
 from xnorc.lower.sources import lower_source
-from xnorc.lower.state import Lowering
-from xnorc.lower.verify import compare
 from xnorc.nn import make_network
 from xnorc.nn.binarizers.lab import LAB, LABPair
+from xnorc.oracle.compare import compare
 from xnorc.program import Kind, Program
 from xnorc.program.nodes.bconv2d import BConv2d
 from xnorc.program.nodes.iconv2d import IConv2d
@@ -254,7 +254,7 @@ def test_a_real_head_reads_sums_as_they_are() -> None:
 
 def test_permutations_are_absorbed_without_a_change_of_bits() -> None:
     from xnorc import lower as package
-    from xnorc.lower.passes.absorb_permutations import absorb_permutations
+    from xnorc.program.passes.absorb_permutations import absorb_permutations
 
     passes, package.PASSES = package.PASSES, ()
     try:

@@ -11,9 +11,9 @@ from torch import nn
 
 from xnorc.capture import run
 from xnorc.lower import Lowered
-from xnorc.lower.pixels import images_to_float
-from xnorc.lower.verify import compare
+from xnorc.lower.graph.pixels import images_to_float
 from xnorc.nn.binarizers import make_binarizer
+from xnorc.oracle.compare import compare
 from xnorc.program import Kind
 from xnorc.program.nodes.iconv2d import IConv2d
 
@@ -91,7 +91,7 @@ def test_what_saturates_is_compared_as_it_was(monkeypatch: pytest.MonkeyPatch) -
     torch.manual_seed(4)
     net = lively(Net("dysign"))
     narrow = lowered(net, SHAPE, calibration=dark, weight_bits=8)
-    monkeypatch.setattr("xnorc.lower.integer_dots.only_rounded", lambda *_: False)
+    monkeypatch.setattr("xnorc.lower.dots.integer.only_rounded", lambda *_: False)
     full = lowered(net, SHAPE, calibration=dark, weight_bits=8)
     assert (stem_of(narrow).output.kind, stem_of(full).output.kind) == (Kind.I16, Kind.I32)
     x = images(SHAPE, 20, seed=9)

@@ -11,9 +11,9 @@ from torch import nn
 
 from xnorc import lower as package
 from xnorc.lower import PASSES
-from xnorc.lower.passes.drop_unread import drop_unread
-from xnorc.lower.passes.fuse_epilogues import fuse_epilogues
-from xnorc.lower.passes.merge_equal import merge_equal
+from xnorc.program.passes.drop_unread import drop_unread
+from xnorc.program.passes.fuse_epilogues import fuse_epilogues
+from xnorc.program.passes.merge_equal import merge_equal
 
 
 class Residual(nn.Module):

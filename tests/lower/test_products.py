@@ -9,7 +9,7 @@ from nets import Bits, Conv, Linear, images, lively, lowered, pm1
 from torch import nn
 
 from xnorc.errors import LowerError
-from xnorc.lower.verify import compare
+from xnorc.oracle.compare import compare
 
 SHAPE = (1, 1, 6, 6)
 TOKENS, WIDTH = 9, 12

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from xnorc.lower.rounding import LIMIT, rounded_for
+from xnorc.lower.dots.rounding import LIMIT, rounded_for
 
 
 def case(seed: int, together: int, images: int = 400) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

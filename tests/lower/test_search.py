@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xnorc.lower import search as module
-from xnorc.lower.intervals import intervals
-from xnorc.lower.search import TIE, search
+from xnorc.lower.bits import search as module
+from xnorc.lower.bits.intervals import intervals
+from xnorc.lower.bits.search import TIE, search
 from xnorc.program import ALWAYS, NEVER, from_map
 
 steps = st.lists(st.integers(-60, 60), max_size=4, unique=True)

@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from xnorc.errors import LowerError
-from xnorc.lower.verify import compare
+from xnorc.oracle.compare import compare
 
 SHAPE = (1, 1, 8, 8)
 

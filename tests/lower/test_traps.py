@@ -16,12 +16,12 @@ from nets import Bits, Conv, Linear, images, lively, lowered, pm1
 from torch import nn
 
 from xnorc.lower import Lowered
-from xnorc.lower.verify import compare
 from xnorc.nn import BinaryConv2d, RPReLU, Stem, make_binarizer, make_network
 from xnorc.nn.binarizers.design import DeSign
 from xnorc.nn.layers import PADDINGS
 from xnorc.nn.weights import all_weight_binarizers
 from xnorc.nn.weights.wsd import WSDWeight
+from xnorc.oracle.compare import compare
 from xnorc.program import Kind
 from xnorc.program.nodes.bconv2d import BConv2d
 from xnorc.program.nodes.compare import Compare

@@ -14,7 +14,7 @@ from nets import Bits, Conv, Linear, images, lively, lowered
 from torch import nn
 
 from xnorc.lower import Lowered
-from xnorc.lower.verify import compare
+from xnorc.oracle.compare import compare
 from xnorc.program import Program
 from xnorc.program.nodes.iconv2d import IConv2d
 

@@ -38,7 +38,7 @@ def test_there_are_the_boards_the_readme_promises() -> None:
 
 @pytest.mark.parametrize("name", zoo.names())
 def test_a_shipped_checkpoint_exports_to_the_shipped_program(name: str) -> None:
-    from xnorc.lower.export import export
+    from xnorc.exporting import export
     from xnorc.nn import checkpoint
 
     shipped = zoo.program(name)
@@ -63,8 +63,8 @@ def test_pytorch_and_the_program_give_every_sample_the_same_label(network: torch
 
 
 def test_no_bit_differs_from_pytorch_on_real_and_random_images(network: torch.nn.Module) -> None:
-    from xnorc.lower.export import lower_module, make_options
-    from xnorc.lower.verify import compare
+    from xnorc.exporting import lower_module, make_options
+    from xnorc.oracle.compare import compare
 
     samples = digits().test
     options = make_options(torch.from_numpy(samples.floats()[:1]), None, None, None, None, 100.0)

@@ -33,7 +33,7 @@ def command(
     import torch
 
     from xnorc.data import digits
-    from xnorc.lower.export import export
+    from xnorc.exporting import export
     from xnorc.nn.train import train_digits
 
     samples = digits().test

@@ -35,7 +35,7 @@ def command(
     if isolated():
         return
     from xnorc.cli.arguments import calibration
-    from xnorc.lower.export import document, write
+    from xnorc.exporting import document, write
 
     lowered = lower_model(wanted, calibration(data))
     write(lowered, out)

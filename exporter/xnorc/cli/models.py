@@ -78,8 +78,8 @@ def lower_model(wanted: Wanted, samples: Samples | None) -> Lowered:
     Raises:
         CaptureError, LowerError, DataError: see `xnorc.export`.
     """
+    from xnorc.exporting import identifier, make_options
     from xnorc.lower import lower
-    from xnorc.lower.export import identifier, make_options
 
     captured = capture_model(wanted, samples)
     mean, std = normalisation(wanted, samples)

@@ -13,7 +13,7 @@ from xnorc.cli.output import JSON, console, emit
 from xnorc.cli.wanted import Wanted, takes_model
 
 if TYPE_CHECKING:
-    from xnorc.lower.verify import Comparison
+    from xnorc.oracle.compare import Comparison
 
 
 @takes_model
@@ -51,7 +51,7 @@ def command(
     if isolated():
         return
     from xnorc.cli.arguments import calibration as read
-    from xnorc.lower.verify import compare
+    from xnorc.oracle.compare import compare
     from xnorc.program import digest, load
 
     lowered = lower_model(wanted, read(calibration or data))

@@ -15,19 +15,19 @@ from typing import Any
 
 from xnorc.capture import Captured
 from xnorc.errors import LowerError
+from xnorc.lower.bits.point import lower_point
+from xnorc.lower.graph.ops import DOTS, is_call
+from xnorc.lower.graph.source import Source
 from xnorc.lower.inputs import input_tensor
 from xnorc.lower.logits import lower_logits
-from xnorc.lower.ops import DOTS, is_call
-from xnorc.lower.options import Options
-from xnorc.lower.passes.absorb_permutations import absorb_permutations
-from xnorc.lower.passes.drop_unread import drop_unread
-from xnorc.lower.passes.fuse_epilogues import fuse_epilogues
-from xnorc.lower.passes.merge_equal import merge_equal
-from xnorc.lower.points import lower_point
-from xnorc.lower.source import Source
+from xnorc.lower.lowering import Bits, Lowering
 from xnorc.lower.sources import lower_source
-from xnorc.lower.state import Bits, Lowering
+from xnorc.options import Options
 from xnorc.program import Program
+from xnorc.program.passes.absorb_permutations import absorb_permutations
+from xnorc.program.passes.drop_unread import drop_unread
+from xnorc.program.passes.fuse_epilogues import fuse_epilogues
+from xnorc.program.passes.merge_equal import merge_equal
 
 __all__ = ["PASSES", "Lowered", "Options", "lower"]
 

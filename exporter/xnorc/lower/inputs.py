@@ -7,10 +7,10 @@ import numpy as np
 import torch
 
 from xnorc.errors import LowerError
-from xnorc.lower.ops import dtype_of, shape_of
-from xnorc.lower.pixels import preprocess
-from xnorc.lower.source import Source, canonical, program_shape
-from xnorc.lower.state import Lowering
+from xnorc.lower.graph.ops import dtype_of, shape_of
+from xnorc.lower.graph.pixels import preprocess
+from xnorc.lower.graph.source import Source, canonical, program_shape
+from xnorc.lower.lowering import Lowering
 from xnorc.program import Kind, Tensor
 
 

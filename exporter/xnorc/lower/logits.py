@@ -9,10 +9,10 @@ from torch import fx
 
 from xnorc.capture import Captured
 from xnorc.errors import LowerError
-from xnorc.lower.chain import Chain
-from xnorc.lower.ops import SOFTMAX, argument, is_call, is_moving, shape_of
+from xnorc.lower.chain.chain import Chain
+from xnorc.lower.graph.ops import SOFTMAX, argument, is_call, is_moving, shape_of
+from xnorc.lower.lowering import Lowering
 from xnorc.lower.routing import routed
-from xnorc.lower.state import Lowering
 from xnorc.program import Kind, Tensor
 from xnorc.program.nodes.affine import Affine
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from torch import fx
 
-from xnorc.lower.source import canonical
-from xnorc.lower.state import Lowering
+from xnorc.lower.graph.source import canonical
+from xnorc.lower.lowering import Lowering
 from xnorc.program import Kind, Tensor, Thresholds, Window
 from xnorc.program.nodes.bconv2d import BConv2d
 from xnorc.program.nodes.gather import ZERO, Gather

@@ -7,17 +7,17 @@ import numpy as np
 from torch import fx
 
 from xnorc.capture import Finite
-from xnorc.lower.averages import lower_average
-from xnorc.lower.dots import lower_dot
+from xnorc.lower.bits.pools import lower_max_pool
+from xnorc.lower.dots.dot import lower_dot
+from xnorc.lower.dots.matmul import is_product, lower_product
+from xnorc.lower.dots.operand import rows_to_bits
+from xnorc.lower.graph.ops import AVERAGES, DOTS, MAX_POOL, is_call, shape_of
+from xnorc.lower.graph.scales import is_join
+from xnorc.lower.graph.source import Source
 from xnorc.lower.inputs import lower_input
-from xnorc.lower.joins import lower_join
-from xnorc.lower.operand import rows_to_bits
-from xnorc.lower.ops import AVERAGES, DOTS, MAX_POOL, is_call, shape_of
-from xnorc.lower.pools import lower_max_pool
-from xnorc.lower.products import is_product, lower_product
-from xnorc.lower.scales import is_join
-from xnorc.lower.source import Source
-from xnorc.lower.state import Lowering
+from xnorc.lower.lowering import Lowering
+from xnorc.lower.streams.average import lower_average
+from xnorc.lower.streams.join import lower_join
 
 
 def lower_source(lowering: Lowering, node: fx.Node) -> Source:

@@ -103,8 +103,8 @@ def _exported(network: Any, data: DataSet, run: dict[str, Any], out: Path) -> tu
     """What `xnorc.export` and `xnorc verify` do, on one lowering."""
     import torch
 
-    from xnorc.lower.export import lower_module, make_options, write
-    from xnorc.lower.verify import compare
+    from xnorc.exporting import lower_module, make_options, write
+    from xnorc.oracle.compare import compare
 
     h, w, c = data.test.shape
     example = torch.zeros(1, c, h, w)
@@ -125,7 +125,7 @@ def _exported(network: Any, data: DataSet, run: dict[str, Any], out: Path) -> tu
 def _exact_sums(lowered: Lowered, test: Samples, torchs: np.ndarray, ours: np.ndarray) -> dict[str, Any]:
     """What differs still when PyTorch's float32 sums are made exact: of the images whose bits were compared, and of
     those whose labels `torchs` and `ours` (N,) are not the same."""
-    from xnorc.lower.verify import compare
+    from xnorc.oracle.compare import compare
 
     left = 0
     if len(differ := np.flatnonzero(torchs != ours)):

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The slow check of a searched threshold: the model's own operations, at the model's own shapes, on whole maps.
+
+`Chain` runs operations at single elements.  Elementwise operations should not care; vector code with another tail,
+or a layout nobody thought of, could.  So every binarize point is run again the way PyTorch runs it, on maps of
+integers that lie at and around the thresholds, and the program's nodes must give the same bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from torch import fx
+
+from xnorc.capture import run
+from xnorc.lower.bits.search import TIE
+from xnorc.lower.chain.bit_reader import Reader
+from xnorc.lower.graph.source import Source
+from xnorc.lower.lowering import Lowering
+from xnorc.program import ALWAYS, NEVER, Thresholds
+
+ROUNDS = 3
+NEAR = 2  # integers on either side of a threshold
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """The integers of one origin, the thresholds on them, and the bits made of them as (h, w, ch) maps of 0 and 1."""
+
+    source: Source
+    thresholds: Thresholds
+
+
+def confirm(
+    lowering: Lowering,
+    node: fx.Node,
+    parts: list[Part],
+    bit_of_row: tuple[int | None, ...],
+    bits_at: Callable[[list[np.ndarray]], np.ndarray],
+) -> None:
+    """Compare on ROUNDS random maps; `bits_at` turns the parts' bits (h, w, ch) into the point's flat elements.
+
+    Raises:
+        LowerError: a bit differs although no float sum's noise can explain it.
+    """
+    reader = Reader(lowering, node, bit_of_row)
+    rng = np.random.default_rng(0)
+    captured = lowering.captured
+    for _ in range(ROUNDS):
+        maps = [_near(part, rng) for part in parts]
+        given = {captured.input: captured.example}
+        for part, q in zip(parts, maps, strict=True):
+            source = part.source
+            flat = q.reshape(-1)[source.at][None]
+            real = source.real(flat, np.arange(len(source.at)))[0]
+            given[source.node] = real.reshape(source.node.meta["val"].shape)
+        value = run(captured.graph, given, [node])[node].reshape(1, -1)
+        wanted = reader(value, np.arange(value.shape[1]))[0]
+        ours = bits_at([p.thresholds.apply(q[None])[0] for p, q in zip(parts, maps, strict=True)])
+        wrong = np.flatnonzero((wanted != ours) & (wanted != TIE))
+        if len(wrong):
+            raise lowering.refuse(
+                node,
+                f"{len(wrong)} of {len(wanted)} bits differ between this operation run on a map and on its elements "
+                f"(the first at {np.unravel_index(wrong[0], node.meta['val'].shape)})",
+                "elementwise operations whose result does not depend on the layout",
+            )
+
+
+def _near(part: Part, rng: np.random.Generator) -> np.ndarray:
+    """int64 (h, w, ch): integers around the thresholds, anywhere in the range where there is none."""
+    source, thresholds = part.source, part.thresholds
+    at = np.ix_(thresholds.rows, thresholds.cols)
+    thr = thresholds.thr[at].astype(np.int64)
+    if thresholds.thr2 is not None:
+        other = thresholds.thr2[at].astype(np.int64)
+        thr = np.where(rng.integers(0, 2, thr.shape) == 1, other, thr)
+    low, high = np.zeros(thr.size, np.int64), np.zeros(thr.size, np.int64)
+    low[source.at], high[source.at] = source.low, source.high
+    low, high = low.reshape(thr.shape), high.reshape(thr.shape)
+    anywhere = rng.integers(low, high, thr.shape, endpoint=True)
+    near = thr + rng.integers(-NEAR, NEAR, thr.shape)
+    return np.where((thr == ALWAYS) | (thr == NEVER), anywhere, np.clip(near, low, high))

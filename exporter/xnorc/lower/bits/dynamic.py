@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A binarize point whose threshold is computed from the image: one number a channel (SD-BNN's ASD, DySign).
+
+The point is f(p + s t) with p a map, t one number a channel that depends on p, s = +-1 and f flipping once, at some
+margin m (0 as a rule).  With p = k q + b over integers q and t = u r + a over integers r (an affine image of a table,
+whose index is the last sum of a small network over channel sums),
+
+    bit  <=>  k q + b + s (u r + a) >= m   <=>   q >= T = ceil((m - b - s a) / k - (s u / k) r)    for k > 0
+                                           <=>   q <  T = floor(the same) + 1                       for k < 0
+
+(ceil and floor + 1 change places where the margin m itself gives no bit).  Ties matter: in a channel that a ReLU has
+killed, map and threshold are both 0.
+
+T is one Affine of r, per channel and image, and the point one Compare.  q are the sums of the convolution ahead
+where only affine steps lie between, so that no stream is written; else q is the stream.  The channel sums are
+SumPool2d nodes over the same integers.  Formulas: the papers' integer form in SD-BNN (arXiv 2103.02394) and DyBCNN
+(arXiv 2211.02292) is ours; neither has one.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from torch import fx
+
+from xnorc.lower.bits.comparison import Sides, before_moves, entry
+from xnorc.lower.bits.margin import margin
+from xnorc.lower.bits.threshold import compressed, emit_threshold
+from xnorc.lower.graph.ops import shape_of
+from xnorc.lower.graph.positions import broadcast_from
+from xnorc.lower.graph.scales import VECTOR
+from xnorc.lower.lowering import Bits, Lowering
+from xnorc.lower.streams.affine import fixed_point
+from xnorc.lower.streams.average import affine_ahead
+from xnorc.lower.streams.stream import carried
+from xnorc.program import Kind, Tensor
+from xnorc.program.nodes.affine import Affine
+from xnorc.program.nodes.compare import Compare
+
+BITS = 14  # how much flatter than the steepest channel, in powers of two, a channel may be
+CONSTANT = 2.0**-9  # a threshold that moves by less than this share of the map's magnitude is taken for constant
+LIMIT = 2**30  # beyond every sum: T saturates there
+
+
+def lower_dynamic(lowering: Lowering, node: fx.Node, found: Sides, bit_of_row: tuple[int | None, ...]) -> Bits:
+    """Emit the thresholds and the comparison of a dynamic point.
+
+    Raises:
+        LowerError: the map or the thresholds have no integer form.
+    """
+    flips = margin(lowering, node, found.end, bit_of_row)
+    source, slope, offset, at = affine_ahead(lowering, found.p)
+    if source.tensor.kind is Kind.BIT:
+        raise lowering.refuse(node, "bits are compared with a threshold computed from the image", "real values")
+    if (at < 0).any():
+        raise lowering.refuse(node, "a binarized map with constant elements", "pad after the binarizer, not before it")
+    h, w, ch = source.tensor.shape
+    spread = broadcast_from(shape_of(found.p), shape_of(found.end))
+    channels = at[spread] % ch
+    k, b = (_per_channel(lowering, node, found, values[spread], channels, ch) for values in (slope, offset))
+    reach = float(max(np.abs(source.low).max(), np.abs(source.high).max()))
+    layer = lowering.layer(node)
+    vector = before_moves(found.t)
+    if int(np.prod(shape_of(vector))) > VECTOR:
+        raise lowering.refuse(vector, "thresholds are expanded to a map and worked on there", "expand them last")
+    images = lowering.scales.vectors(vector)  # (images, elements)
+    of_channel = np.zeros(ch, np.int64)
+    of_channel[channels] = entry(lowering, found.t, vector, found.end)
+    moves = np.ptp(images, axis=0)[of_channel]
+    moving = moves > CONSTANT * lowering.scales.reach(found.p)
+    static = not moving.any() and lowering.options.static_collapsed
+    _tell(lowering, node, found, moving, images, static)
+    flip = (k * found.p_sign < 0) != (not flips.rises)
+    if static:
+        level = images.mean(axis=0)[of_channel] * found.t_sign
+        k = k * found.p_sign
+        k = np.where(k == 0, 1e-30, k)
+        real = (flips.at - found.p_sign * b - level) / k
+        thr = np.clip(np.where((k > 0) == flips.included, np.ceil(real), np.floor(real) + 1), -LIMIT, LIMIT)
+        whole = np.broadcast_to(thr.astype(np.int64), (h, w, ch))
+        bits = emit_threshold(lowering, layer, source.tensor, compressed([whole], flip))
+        return Bits(node, bits, at[spread], bit_of_row)
+    t = carried(lowering, vector)
+    place = _arranged(lowering, node, t.at[of_channel], t.tensor)
+    u, a = t.scale[of_channel], t.offset[of_channel]
+    k = _steep(k * found.p_sign, u, reach)
+    ratio = -found.t_sign * u / k
+    beyond = reach + np.abs(ratio) * int(t.high.max()) + 2  # here a bit is constant, and farther only costs room
+    start = np.clip((flips.at - found.p_sign * b - found.t_sign * a) / k, -beyond, beyond)
+    thresholds = _thresholds(lowering, layer, place, int(t.high.max()), ratio, start, (k > 0) == flips.included)
+    output = lowering.tensor(f"{layer}_bits", source.tensor.shape, Kind.BIT)
+    compare = Compare(name=layer, inputs=(source.tensor.name, thresholds.name), output=output, flip=flip)
+    return Bits(node, lowering.emit(compare), at[spread], bit_of_row)
+
+
+def _per_channel(
+    lowering: Lowering, node: fx.Node, found: Sides, values: np.ndarray, channels: np.ndarray, ch: int
+) -> np.ndarray:
+    """One number a channel of the tensor, from one an element."""
+    out = np.zeros(ch)
+    out[channels] = values
+    if (np.abs(out[channels] - values) > 1e-6 * np.abs(values).max()).any():
+        raise lowering.refuse(
+            node,
+            "thresholds that change from image to image, on a map in which the same sum stands for other values at the "
+            "border (zeros around images that have a mean, or an average over the border)",
+            'edge values instead of zeros (padding_mode="replicate"), images without a mean, or no padding',
+        )
+    return out
+
+
+def _steep(k: np.ndarray, unit: np.ndarray, reach: float) -> np.ndarray:
+    """Slopes, none so flat that the whole range of q moves p by less than half a unit of t (those decide nothing), or
+    by less than 2^-BITS of what it moves the steepest channel's (all channels share one shift)."""
+    least = np.maximum(np.abs(unit) / (2 * max(reach, 1.0)), float(np.abs(k).max()) * 2.0**-BITS)
+    least = np.maximum(least, 1e-30)
+    return np.where(np.abs(k) < least, np.where(k < 0, -least, least), k)
+
+
+def _arranged(lowering: Lowering, node: fx.Node, at: np.ndarray, tensor: Tensor) -> Tensor:
+    """The tensor of r, which must hold the channels in their order."""
+    if tensor.shape != (1, 1, len(at)) or (at != np.arange(len(at))).any():
+        raise lowering.refuse(
+            node,
+            f"thresholds computed for {tensor.shape[2]} channels in another order than the {len(at)} compared",
+            "one output of the threshold network for each channel, in order",
+        )
+    return tensor
+
+
+def _thresholds(
+    lowering: Lowering, layer: str, r: Tensor, reach: int, ratio: np.ndarray, start: np.ndarray, ceil: np.ndarray
+) -> Tensor:
+    """T = ceil(start + ratio r), or floor + 1 where not `ceil`, as one Affine to int32; |r| <= reach."""
+    shift = fixed_point(ratio, start, reach)
+    mul = np.rint(ratio * 2.0**shift).astype(np.int64)
+    one = 1 << shift
+    add = np.rint(start * 2.0**shift).astype(np.int64) + np.where(ceil, one - 1, one)
+    zero = np.zeros(1, np.uint8)
+    return lowering.emit(
+        Affine(
+            name=layer,
+            inputs=(r.name,),
+            output=lowering.tensor(f"{layer}_thr", r.shape, Kind.I32),
+            mul=mul.astype(np.int32).reshape(1, 1, -1),
+            add=add.reshape(1, 1, -1),
+            shift=shift,
+            low=-LIMIT,
+            high=LIMIT,
+            rows=zero,
+            cols=zero,
+        )
+    )
+
+
+def _tell(
+    lowering: Lowering, node: fx.Node, found: Sides, moving: np.ndarray, images: np.ndarray, static: bool
+) -> None:
+    """The line of the layer report, and a note where the thresholds have collapsed."""
+    layer = lowering.layer(node)
+    lowering.report.append(
+        {
+            "layer": layer,
+            "kind": "dynamic threshold",
+            "where": lowering.captured.where(node),
+            "elements": int(np.prod(shape_of(found.end))),
+            "moving": int(moving.sum()),
+            "channels": len(moving),
+            "spread": float(images.std(axis=0).mean()),
+            "static": static,
+            "exact": False,
+        }
+    )
+    if not moving.any():
+        what = "exported as constants" if static else "static_collapsed=True (--static-collapsed) makes them constants"
+        lowering.note(
+            f"{layer}: thresholds computed from the image are the same for all {len(images)} calibration images; {what}"
+        )

@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A binarize point as thresholds on the integers ahead of it, searched with the model's own operations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from torch import fx
+
+from xnorc.lower.bits.confirm import Part, confirm
+from xnorc.lower.bits.intervals import intervals
+from xnorc.lower.bits.search import Flips, search
+from xnorc.lower.chain.bit_reader import Reader
+from xnorc.lower.chain.chain import Chain
+from xnorc.lower.chain.monotone import is_monotone
+from xnorc.lower.graph.ops import shape_of
+from xnorc.lower.graph.source import Source
+from xnorc.lower.lowering import Lowering
+from xnorc.program import ALWAYS, NEVER, Kind, Tensor, Thresholds, from_map
+from xnorc.program.nodes.threshold import Threshold
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Question:
+    """Where do the bits of these sites flip, and which elements of which tensor share a site?
+
+    Attributes:
+        node: the binarize point.
+        source: the integers that are compared.
+        codes: q int64 (K, S), shift -> int8 (K, S) of 0, 1, TIE; `shift` displaces the sum by that many times its
+            noise.
+        entry_at: for each site, a flat element of the source's node.
+        monotone: proved to flip at most once.
+        of_site: for each element, its site.
+        place: for each element, its index in the tensor that is compared, (h, w, ch) order.
+        sign: per site, +1; -1 where the tensor holds -q (ahead of a pool that must take the least).
+    """
+
+    node: fx.Node
+    source: Source
+    codes: Callable[[np.ndarray, float], np.ndarray]
+    entry_at: np.ndarray
+    monotone: bool
+    of_site: np.ndarray
+    place: np.ndarray
+
+
+def lower_threshold(
+    lowering: Lowering, node: fx.Node, stops: tuple[fx.Node, ...], bit_of_row: tuple[int | None, ...]
+) -> list[tuple[Tensor, np.ndarray, np.ndarray]]:
+    """Emit one Threshold for each stop that elements of a point come from.
+
+    Returns:
+        (bit tensor, elements of the point, index of each in the tensor) for each stop.
+    """
+    whole = Chain(lowering, node, np.arange(int(np.prod(shape_of(node)))), list(stops))
+    if (whole.entry < 0).any():
+        raise lowering.refuse(node, "a binarized map with constant elements", "pad after the binarizer, not before it")
+    made, parts = [], []
+    for index, stop in enumerate(stops):
+        elements = np.flatnonzero(whole.entry == index)
+        source = lowering.source(stop)
+        place = source.at[whole.entry_at[elements]]
+        thresholds = answer(lowering, _question(lowering, node, stop, elements, bit_of_row))
+        if thresholds is None:
+            raise lowering.refuse(node, "one sum is compared with two different thresholds", "one bit of each sum")
+        made.append((emit_threshold(lowering, lowering.layer(stop), source.tensor, thresholds), elements, place))
+        parts.append(Part(source, thresholds))
+
+    def bits_at(maps: list[np.ndarray]) -> np.ndarray:
+        out = np.zeros(len(whole.entry), np.uint8)
+        for (_, elements, place), bits in zip(made, maps, strict=True):
+            out[elements] = bits.reshape(-1)[place]
+        return out
+
+    confirm(lowering, node, parts, bit_of_row, bits_at)
+    return made
+
+
+def _question(
+    lowering: Lowering, node: fx.Node, stop: fx.Node, elements: np.ndarray, bit_of_row: tuple[int | None, ...]
+) -> Question:
+    source = lowering.source(stop)
+    reader = Reader(lowering, node, bit_of_row)
+    chain = Chain(lowering, node, elements, [stop])
+    of_site, sites = chain.classes([source.classes()])
+    small = chain.at_sites(sites)
+
+    def codes(q: np.ndarray, shift: float) -> np.ndarray:
+        return reader(small(source.real(q, small.entry_at, shift)), elements[sites])
+
+    return Question(
+        node=node,
+        source=source,
+        codes=codes,
+        entry_at=small.entry_at,
+        monotone=is_monotone(small),
+        of_site=of_site,
+        place=source.at[chain.entry_at],
+    )
+
+
+def emit_threshold(lowering: Lowering, layer: str, tensor: Tensor, thresholds: Thresholds) -> Tensor:
+    """A Threshold node over a whole tensor."""
+    output = lowering.tensor(f"{layer}_bits", tensor.shape, Kind.BIT)
+    return lowering.emit(Threshold(name=layer, inputs=(tensor.name,), output=output, thresholds=thresholds))
+
+
+def answer(lowering: Lowering, question: Question) -> Thresholds | None:
+    """Search, refuse what has no answer, and spread the thresholds over the map.
+
+    Returns:
+        thresholds for the whole tensor; None where two elements want different thresholds at one place.
+    """
+    source, node, entry_at = question.source, question.node, question.entry_at
+    flips = search(
+        lambda q: question.codes(q, 0.0),
+        source.low[entry_at],
+        source.high[entry_at],
+        question.monotone,
+        lambda q: source.reachable(q, entry_at),
+    )
+    h, w, ch = source.tensor.shape
+    channel = source.at[entry_at] % ch
+    _refuse_ties(lowering, node, source, flips, channel)
+    _refuse_flips(lowering, node, flips, channel)
+    try:
+        found = intervals(flips, channel, ch)
+    except ValueError as error:
+        raise lowering.refuse(
+            node,
+            f"channels {error.args[0][:8]} flip up and down at one place, down and up at another",
+            "one kind a channel",
+        ) from error
+    maps = [_spread(t, question, (h, w, ch)) for t in (found.thr, found.thr2) if t is not None]
+    if any(m is None for m in maps):
+        return None
+    lowering.report.append(_row(lowering, question, flips))
+    return compressed(maps, found.flip)
+
+
+def compressed(maps: list[np.ndarray | None], flip: np.ndarray) -> Thresholds:
+    """Thresholds of a whole map; the common case of one class goes without comparing every row with every other."""
+    thr, thr2 = (maps[0], None) if len(maps) == 1 else maps
+    assert thr is not None
+    if all((m == m[:1, :1]).all() for m in (thr, thr2) if m is not None):
+        rows, cols = np.zeros(thr.shape[0], np.uint8), np.zeros(thr.shape[1], np.uint8)
+        first = [None if m is None else m[:1, :1].astype(np.int32) for m in (thr, thr2)]
+        return Thresholds(thr=first[0], thr2=first[1], flip=np.asarray(flip, bool), rows=rows, cols=cols)  # type: ignore[arg-type]
+    return from_map(thr, flip, thr2)
+
+
+def _refuse_ties(lowering: Lowering, node: fx.Node, source: Source, flips: Flips, channel: np.ndarray) -> None:
+    if flips.ties and source.exact:  # a stream that was rounded meets 0 where the model does not: it counts as above
+        site, q = flips.ties[0]
+        table = lowering.values[node]
+        if table.tie is None:
+            raise lowering.refuse(
+                node, f"{len(table.codes)} different values enter a binary operation", "two values: one bit"
+            )
+        raise lowering.refuse(
+            node,
+            f"sign(0) is reached: the integer {q} in channel {channel[site]} of {source.tensor.name} gives exactly 0, "
+            "and torch.sign(0) is neither +1 nor -1",
+            "torch.where(x >= 0, 1., -1.), or a tie rule (tie=1 or tie=-1)",
+        )
+
+
+def _refuse_flips(lowering: Lowering, node: fx.Node, flips: Flips, channel: np.ndarray) -> None:
+    many = np.unique(channel[flips.count > 2])
+    if len(many):
+        shown = ", ".join(map(str, many[:8])) + (", ..." if len(many) > 8 else "")
+        raise lowering.refuse(
+            node,
+            f"the bit flips {int(flips.count.max())} times as the sum grows, in channel {shown}",
+            "chains that flip at most twice",
+        )
+
+
+def _spread(per_site: np.ndarray, question: Question, shape: tuple[int, int, int]) -> np.ndarray | None:
+    """From sites to places; None where two elements disagree about one place.  Unread places copy a neighbour."""
+    flat = np.full(int(np.prod(shape)), NEVER, np.int64)
+    known = np.zeros(len(flat), bool)
+    per_element = per_site[question.of_site]
+    flat[question.place], known[question.place] = per_element, True
+    if (flat[question.place] != per_element).any():
+        return None
+    filled = fill_unread(flat.reshape(shape), known.reshape(shape))
+    return np.asarray(np.clip(filled, ALWAYS, NEVER))
+
+
+def fill_unread(flat: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Give places nobody reads the thresholds of the row or column before them, so that they make no class of
+    their own."""
+    flat, known = flat.copy(), known.copy()
+    for axis in (0, 1):
+        values, have = np.moveaxis(flat, axis, 0), np.moveaxis(known, axis, 0)
+        for i in range(1, len(values)):
+            empty = ~have[i] & have[i - 1]
+            values[i][empty], have[i][empty] = values[i - 1][empty], True
+    return flat
+
+
+def _undecided(question: Question, flips: Flips) -> int:
+    """Elements with a possible sum so close to a flip that the order of torch's float sum decides the bit."""
+    source, entry_at = question.source, question.entry_at
+    noisy = source.noise[entry_at] > 0
+    if not noisy.any():
+        return 0
+    close = np.zeros(len(entry_at), bool)
+    for nth in range(2):
+        active = flips.count > nth
+        for beside in (-1, 0):
+            q = np.where(active, flips.at[:, nth] + beside, source.low[entry_at])[None]
+            here = question.codes(q, 0.0)
+            moved = (question.codes(q, 1.0) != here) | (question.codes(q, -1.0) != here)
+            close |= (moved & active & source.reachable(q, entry_at))[0]
+    return int((close & noisy)[question.of_site].sum())
+
+
+def _row(lowering: Lowering, question: Question, flips: Flips) -> dict[str, object]:
+    """The line of the layer report."""
+    source = question.source
+    return {
+        "layer": lowering.layer(source.node),
+        "kind": "threshold",
+        "where": lowering.captured.where(question.node),
+        "elements": len(question.of_site),
+        "sites": len(flips.count),
+        "search": flips.method,
+        "constant": int((flips.count == 0).sum()),
+        "two_flips": int((flips.count == 2).sum()),
+        "noise": float(source.noise.max(initial=0.0)),
+        "undecided": _undecided(question, flips)
+        if source.exact
+        else None,  # beside rounded weights, noise is no question
+        "exact": source.exact,
+    }

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Real-valued paths that are whole numbers in disguise."""
+
+from __future__ import annotations
+
+import numpy as np
+from torch import fx
+
+from xnorc.capture import Finite
+from xnorc.errors import LowerError
+from xnorc.lower.chain.chain import Chain
+from xnorc.lower.graph.ops import is_moving, shape_of, short_name
+from xnorc.lower.graph.scales import LIMIT16
+from xnorc.lower.lowering import Lowering
+
+LINEAR = {"add", "sub", "mul", "neg", "clone", "_to_copy", "detach", "alias"}
+
+
+def whole_unit(lowering: Lowering, nodes: list[fx.Node]) -> float | None:
+    """A unit of which all elements of all nodes are whole multiples and whose int16 sums cannot saturate; else None."""
+    slopes: list[np.ndarray] = []
+    bound = 0.0
+    for node in nodes:
+        stops = lowering.known[node]
+        if len(stops) != 1:
+            return None
+        source = lowering.source(stops[0])
+        if not source.exact or source.noise.any():
+            return None
+        chain = Chain(lowering, node, np.arange(int(np.prod(shape_of(node)))), list(stops))
+        two = isinstance(lowering.values.get(stops[0]), Finite)  # any function of two values is a line
+        if (chain.entry < 0).any() or not (two or all(is_moving(n) or short_name(n) in LINEAR for n in chain.path)):
+            return None
+        try:
+            slope, offset = _line(lowering, chain, source.scale[chain.entry_at], source.offset[chain.entry_at])
+        except LowerError:
+            return None
+        slopes += [slope, offset]
+        at = chain.entry_at
+        bound += float(
+            np.maximum(np.abs(slope * source.low[at] + offset), np.abs(slope * source.high[at] + offset)).max()
+        )
+    every = np.unique(np.abs(np.concatenate(slopes)))
+    every = every[every > 0]
+    if not len(every) or not (every == np.rint(every)).all():
+        return None
+    unit = float(np.gcd.reduce(every.astype(np.int64)))
+    return unit if bound / unit <= LIMIT16 else None
+
+
+def _line(lowering: Lowering, chain: Chain, scale: np.ndarray, offset: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """slope and offset of a linear chain behind scale * q + offset, asked at q = 0 and q = 1."""
+    import torch
+
+    q = np.array([[0.0], [1.0]])
+    real = chain(torch.from_numpy(q * scale + offset).to(chain.stops[0].meta["val"].dtype)).double().numpy()
+    return real[1] - real[0], real[0]

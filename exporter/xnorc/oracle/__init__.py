@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The judge of an export: the integer program against PyTorch."""
