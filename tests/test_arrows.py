@@ -25,13 +25,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "oracle": {"errors", "options", "capture", "program", "lower", "exporting"},
     "exporting": {"errors", "options", "capture", "program", "lower", "oracle", "plan", "render"},
     "toolchain": {"errors", "resources", "boards", "render"},
-    "targets": {"errors", "boards", "toolchain"},
-    "report": {"errors", "program", "targets"},
+    "targets": {"errors", "boards"},
+    "link": {"errors", "program", "targets"},
+    "report": {"errors", "program"},
     "nn": {"errors", "data"},
     "build": {"errors", "resources", "program", "plan", "render", "boards", "toolchain"},
-    "deploy": {"errors", "program", "plan", "boards", "build", "targets", "report"},
+    "deploy": {"errors", "program", "plan", "boards", "build", "targets", "link"},
     "zoo": {"errors", "program"},
-    "measure": {"errors", "program", "boards", "data", "deploy", "report"},
+    "measure": {"errors", "program", "boards", "data", "deploy", "targets", "link", "report"},
 }
 TORCH_ALLOWED = {"capture", "lower", "oracle", "exporting", "nn"}  # cli may import it, but only inside functions
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from xnorc.boards import Board
 from xnorc.build import Firmware, build_firmware, build_host
 from xnorc.errors import ToolError
+from xnorc.link.client import Client
 from xnorc.plan import Plan
 from xnorc.program import Program, digest
-from xnorc.report.client import Client
 from xnorc.targets import KINDS, open_target
 
 

@@ -16,10 +16,10 @@ from xnorc.boards import Board
 from xnorc.data import Samples
 from xnorc.deploy import Device, running
 from xnorc.errors import DataError
+from xnorc.link.session import DeviceRun, Sample, Verify, stream_samples
 from xnorc.program import Program, digest
 from xnorc.report.results import Accuracy, Agreement, Classification, Data, Report, Where, wrong_samples
 from xnorc.report.rows import Layer, Memory, flash_memory, layers, ram_memory, spans
-from xnorc.report.session import DeviceRun, Sample, Verify, stream_samples
 
 OnSample = Callable[[str, Sample], None]  # (target kind, sample)
 OnText = Callable[[str], None]

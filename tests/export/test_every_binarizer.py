@@ -20,9 +20,9 @@ from xnorc.boards import Board
 from xnorc.boards import load as load_board
 from xnorc.deploy import running
 from xnorc.errors import FitError
+from xnorc.link.session import Verify, stream_samples
 from xnorc.plan import plan
 from xnorc.program import Program
-from xnorc.report.session import Verify, stream_samples
 
 torch = pytest.importorskip("torch")
 

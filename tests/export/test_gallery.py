@@ -19,8 +19,8 @@ import pytest
 
 from xnorc.boards import load as load_board
 from xnorc.deploy import running
+from xnorc.link.session import Verify, stream_samples
 from xnorc.program import Program
-from xnorc.report.session import Verify, stream_samples
 
 torch = pytest.importorskip("torch")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from oracle import HEAD, MAX_BODY, Oracle, without_ticks
 from wire import Wire
 
-from xnorc.report.protocol import Message
+from xnorc.link.protocol import Message
 from xnorc.targets.host import HostStream
 
 numbers = st.integers(0, 2**32 - 1)

@@ -10,9 +10,9 @@ import pytest
 from cobs import cobs
 from wire import Wire
 
-from xnorc.report.client import Client
-from xnorc.report.frames import encode
-from xnorc.report.protocol import Message, Refusal
+from xnorc.link.client import Client
+from xnorc.link.frames import encode
+from xnorc.link.protocol import Message, Refusal
 from xnorc.targets.host import HostStream
 
 HELLO = Message(1, 1, 9, struct.pack("<I", 5)).encode()

@@ -11,7 +11,7 @@ import fake
 import pytest
 from wire import Wire
 
-from xnorc.report.protocol import Message, Refusal
+from xnorc.link.protocol import Message, Refusal
 from xnorc.targets.host import HostStream
 
 TOP = 2**32 - 1

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from wire import LossyStream, Wire
 
-from xnorc.report.client import Client
-from xnorc.report.protocol import Message
-from xnorc.report.session import Verify, stream_samples
+from xnorc.link.client import Client
+from xnorc.link.protocol import Message
+from xnorc.link.session import Verify, stream_samples
 from xnorc.targets.host import HostStream
 
 

@@ -11,8 +11,8 @@ import fake
 import pytest
 
 from xnorc.errors import ToolError
-from xnorc.report.client import Client
-from xnorc.report.session import stream_samples
+from xnorc.link.client import Client
+from xnorc.link.session import stream_samples
 from xnorc.targets.host import HostStream
 from xnorc.toolchain import build_host
 

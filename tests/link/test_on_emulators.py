@@ -14,8 +14,8 @@ from fake_device import build_fake_firmware
 from wire import LossyStream
 
 from xnorc.boards import load
-from xnorc.report.client import Client
-from xnorc.report.session import Verify, stream_samples
+from xnorc.link.client import Client
+from xnorc.link.session import Verify, stream_samples
 from xnorc.targets.qemu import open_qemu
 
 

@@ -13,10 +13,10 @@ import pytest
 from fake_device import build_fake
 
 from xnorc.errors import DataError, LinkError
+from xnorc.link.client import Client
+from xnorc.link.compare import MismatchError, compare_tensors, difference
+from xnorc.link.session import Sample, Verify, stream_samples
 from xnorc.program import Program
-from xnorc.report.client import Client
-from xnorc.report.compare import MismatchError, compare_tensors, difference
-from xnorc.report.session import Sample, Verify, stream_samples
 from xnorc.targets.host import HostStream
 
 

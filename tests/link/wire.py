@@ -7,8 +7,8 @@ import random
 import time
 from collections.abc import Iterator
 
-from xnorc.report.frames import Decoder, encode
-from xnorc.report.protocol import Message
+from xnorc.link.frames import Decoder, encode
+from xnorc.link.protocol import Message
 from xnorc.targets.stream import Stream
 
 

@@ -19,6 +19,7 @@ from torch import nn
 
 from xnorc.boards import load as load_board
 from xnorc.deploy import running
+from xnorc.link.session import Verify, stream_samples
 from xnorc.lower import Lowered
 from xnorc.lower.bits.point import lower_point
 from xnorc.lower.dots.calibrated_inputs import inputs_met
@@ -33,7 +34,6 @@ from xnorc.oracle.compare import compare
 from xnorc.program import Kind, Program
 from xnorc.program.nodes.bconv2d import BConv2d
 from xnorc.program.nodes.iconv2d import IConv2d
-from xnorc.report.session import Verify, stream_samples
 
 SHAPE = (1, 2, 9, 8)
 FORMS = {"lab": LAB, "lab_pair": LABPair}

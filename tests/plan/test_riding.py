@@ -14,6 +14,7 @@ import pytest
 
 from xnorc.boards import Region, load
 from xnorc.deploy import running
+from xnorc.link.compare import compare_tensors
 from xnorc.plan import Plan, plan, riding
 from xnorc.plan.arena import aligned
 from xnorc.program import Kind, Node, Program, Tensor, Window
@@ -27,7 +28,6 @@ from xnorc.program.nodes.prelu import PRelu
 from xnorc.program.nodes.sumpool2d import SumPool2d
 from xnorc.render.model import render_model
 from xnorc.report import rows
-from xnorc.report.compare import compare_tensors
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "conformance"))
 from programs import random_program

@@ -14,10 +14,10 @@ from xnorc.boards import all_boards, load
 from xnorc.build import build_firmware
 from xnorc.data import digits
 from xnorc.deploy import running
+from xnorc.link.session import Verify, stream_samples
 from xnorc.measure import Target, measure
 from xnorc.plan import plan, reserved_for
 from xnorc.program import digest
-from xnorc.report.session import Verify, stream_samples
 
 torch = pytest.importorskip("torch")
 

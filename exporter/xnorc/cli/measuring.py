@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     import numpy as np
 
     from xnorc.data import Samples
+    from xnorc.link.session import Sample
     from xnorc.measure import Target
     from xnorc.program import Program
     from xnorc.report.results import Report
-    from xnorc.report.session import Sample
 
 
 def measure_live(

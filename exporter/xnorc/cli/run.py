@@ -41,8 +41,8 @@ def command(
     xnorc run build/digits/program --board stm32f4_discovery --port /dev/ttyUSB0 --data digits
     """
     from xnorc.deploy import running
+    from xnorc.link.session import Sample, Verify, stream_samples
     from xnorc.program import load
-    from xnorc.report.session import Sample, Verify, stream_samples
 
     program = load(program_dir)
     target = target_of(emulator, port, board)

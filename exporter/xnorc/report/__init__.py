@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What happens after a target runs: the link protocol, sessions, results, tables and pages.  No torch."""
+"""What is shown of a finished measurement: rows, tables, pictures, `report.json` and `report.html`.  No torch."""

@@ -141,7 +141,7 @@ def _on_host(
 ) -> tuple[np.ndarray, dict[str, Any]]:
     """The labels (N,) of the C program, and what to tell of them beside PyTorch's `labels`."""
     from xnorc.deploy import running
-    from xnorc.report.session import Sample, Verify, stream_samples
+    from xnorc.link.session import Sample, Verify, stream_samples
 
     def told(sample: Sample) -> None:
         on_step("host C", sample.done, len(test))
@@ -161,7 +161,7 @@ def _on_host(
 def _on_board(program: Program, name: str, test: Samples, out: Path, on_step: OnStep) -> dict[str, Any]:
     from xnorc.boards import load
     from xnorc.deploy import running
-    from xnorc.report.session import Verify, stream_samples
+    from xnorc.link.session import Verify, stream_samples
 
     chosen = np.linspace(0, len(test) - 1, COUNTED).astype(int)
     x, y, board = test.x[chosen], test.y[chosen], load(name)

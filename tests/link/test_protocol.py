@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xnorc.report import protocol as p
+from xnorc.link import protocol as p
 
 HELLO_BODY = struct.pack("<IBBBBIHHHHII", 7, 1, 1, 1, 0, 25_000_000, 128, 12, 10, 0, 64, 1024) + b"DIGEST!!"
 HELLO_BODY += bytes([4, 3]) + b"mps2net"

@@ -12,10 +12,10 @@ import pytest
 from scripted import Answer, ScriptedStream, hello, refusal, reply
 
 from xnorc.errors import LinkError, ToolError
-from xnorc.report.client import Client
-from xnorc.report.exchange import InputDiffers
-from xnorc.report.frames import encode
-from xnorc.report.protocol import Message
+from xnorc.link.client import Client
+from xnorc.link.exchange import InputDiffers
+from xnorc.link.frames import encode
+from xnorc.link.protocol import Message
 
 RAN = struct.pack("<HHIii", 1, 0, 50, -3, 4)
 BODIES = {2: struct.pack("<IH", 0, 4), 3: RAN, 5: struct.pack("<IIIQ", 1, 1, 1, 50), 6: struct.pack("<HHI", 0, 1, 50)}

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from xnorc.errors import LinkError, ToolError
-from xnorc.report.frames import Decoder, encode
-from xnorc.report.protocol import ERROR_TYPE, REPEAT, REPLY_BIT, VERSION, BadReply, Hello, Message, Refusal, Request
+from xnorc.link.frames import Decoder, encode
+from xnorc.link.protocol import ERROR_TYPE, REPEAT, REPLY_BIT, VERSION, BadReply, Hello, Message, Refusal, Request
 from xnorc.targets.stream import Stream
 
 POLL = 0.02  # s; how long one read of the stream may wait

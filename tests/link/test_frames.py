@@ -9,7 +9,7 @@ from cobs import cobs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xnorc.report.frames import Decoder, decode, encode
+from xnorc.link.frames import Decoder, decode, encode
 
 payloads = st.binary(max_size=600) | st.lists(st.sampled_from([b"\0", b"\xff", bytes(254), b"a" * 254])).map(b"".join)
 

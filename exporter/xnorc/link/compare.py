@@ -6,8 +6,8 @@ from __future__ import annotations
 import numpy as np
 
 from xnorc.errors import XnorcError
+from xnorc.link.client import Client
 from xnorc.program import Program, Tensor
-from xnorc.report.client import Client
 
 
 class MismatchError(XnorcError):

@@ -14,10 +14,10 @@ from enum import StrEnum
 import numpy as np
 
 from xnorc.errors import DataError, LinkError
+from xnorc.link.client import Client
+from xnorc.link.compare import MismatchError, compare_tensors
+from xnorc.link.protocol import Info
 from xnorc.program import Program
-from xnorc.report.client import Client
-from xnorc.report.compare import MismatchError, compare_tensors
-from xnorc.report.protocol import Info
 
 BATCH = 64  # samples that the program computes at once for the comparison
 TIMED = 8  # samples, spread over the run, whose layer ticks are read

@@ -8,8 +8,8 @@ import zlib
 from collections.abc import Callable
 
 from xnorc.errors import LinkError
-from xnorc.report.exchange import REBUILD, Exchange, InputDiffers, other_version
-from xnorc.report.protocol import (
+from xnorc.link.exchange import REBUILD, Exchange, InputDiffers, other_version
+from xnorc.link.protocol import (
     INPUT,
     VERSION,
     Hello,

@@ -6,8 +6,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 
-from xnorc.report.frames import Decoder, encode
-from xnorc.report.protocol import Message
+from xnorc.link.frames import Decoder, encode
+from xnorc.link.protocol import Message
 
 Answer = bytes | list[bytes] | Exception | None
 
