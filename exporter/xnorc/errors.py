@@ -50,3 +50,17 @@ class LinkError(XnorcError):
 
 class DataError(XnorcError):
     """A data file is missing, malformed or does not fit the model."""
+
+
+class Fault(XnorcError):
+    """xnorc itself is wrong: what it made is not the network, or code of ours failed on it.
+
+    Args:
+        where: the pass, node or tensor at which it shows.
+        what: what was found there.
+    """
+
+    exit_code = 3
+
+    def __init__(self, where: str, what: str, hint: str = "a fault of xnorc, please report it with the model") -> None:
+        super().__init__(where, what, hint)

@@ -198,7 +198,7 @@ def test_every_pass_leaves_the_output_equal_to_the_last_bit(monkeypatch: pytest.
         return run_and_compare
 
     monkeypatch.setattr(passes, "STAGES", tuple(tuple(checked(p) for p in stage) for stage in passes.STAGES))
-    normalise(Work(gm, Range(-9.0, 9.0)), x)
+    normalise(Work(gm, Range(-9.0, 9.0)), [x, example(2), example(3)])
     assert len(set(seen)) >= 10
 
 

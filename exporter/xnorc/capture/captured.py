@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import fx
 
+from xnorc.capture.eager import Eager
 from xnorc.capture.source import where
 from xnorc.capture.values import Finite, Value
 
@@ -47,6 +48,9 @@ class Captured:
         points: nodes that became a source and reach a dot, in graph order.
         proofs: one line for each straight-through form that was cancelled: where, and why that is allowed.
         notes: one line for each assumption and anything else a user should see.
+        eager: the network as it was given, to judge by; None where a graph was built by hand.
+        moved: passes that changed the logits of some input and may (a cancellation with a bound, a tie rule); empty
+            where the graph's logits equal the network's in every bit.
     """
 
     graph: fx.GraphModule
@@ -55,6 +59,8 @@ class Captured:
     points: tuple[BinarizePoint, ...]
     proofs: tuple[str, ...]
     notes: tuple[str, ...]
+    eager: Eager | None = None
+    moved: tuple[str, ...] = ()
 
     @property
     def input(self) -> fx.Node:

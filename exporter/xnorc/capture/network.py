@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -10,15 +11,15 @@ from torch import fx, nn
 
 from xnorc.capture.archive import load_program
 from xnorc.capture.captured import BinarizePoint, Captured
+from xnorc.capture.eager import Eager
 from xnorc.capture.edit import dtype, shape
 from xnorc.capture.infer import dots, infer, is_known, shapes
 from xnorc.capture.infer.pointwise import packet
-from xnorc.capture.passes import normalise
+from xnorc.capture.passes import OnStage, normalise
 from xnorc.capture.passes.refuse_effects import refuse_effects
 from xnorc.capture.passes.work import Work
-from xnorc.capture.patches import patched
 from xnorc.capture.source import op_name, where
-from xnorc.capture.trace import compare, decompose, export_program, pick_output, run_eager, to_graph
+from xnorc.capture.trace import compare, decompose, export_program, to_graph
 from xnorc.capture.values import Const, Finite, Range, Value
 from xnorc.errors import CaptureError
 
@@ -32,11 +33,14 @@ def capture(
     tie: int | None = None,
     image: Range | None = None,
     output: int | None = None,
+    probes: Sequence[torch.Tensor] = (),
+    on_stage: OnStage | None = None,
 ) -> Captured:
     """Captures a network as its author wrote it.
 
-    The module is put into eval mode, run once without gradients, traced, and compared bit for bit with that run; its
-    training flags are put back afterwards.
+    The module is put into eval mode, run without gradients, traced, and compared bit for bit with its own runs; its
+    training flags are put back afterwards.  Each pass from the traced graph to normal form is then checked on the
+    example and on the probes.
 
     Args:
         module: any `nn.Module` that takes one tensor.
@@ -46,8 +50,11 @@ def capture(
         unreachable.
         image: bounds assumed of input elements; by default finite and within +-65536.
         output: which tensor the logits are, where the model returns several.
+        probes: more inputs like the example.  An example of zeros is a weak one: most sums are alike.
+        on_stage: gets the traced graph and the graph after each pass that changed it, by name.
 
     Raises:
+        Fault: a pass changed what the network computes.
         CaptureError: the model fails, cannot be traced, changes state, or holds what has no meaning as a fixed graph.
     """
     if tie not in (None, 1, -1):
@@ -56,21 +63,15 @@ def capture(
     name = type(module).__name__
     if example_input.ndim in (2, 4) and example_input.shape[0] > 1:
         example_input = example_input[:1].clone()
-    training = {part: part.training for part in module.modules()}
-    module.eval()
-    try:
-        with patched():
-            eager = pick_output(run_eager(module, example_input), output, name).clone()
-            gm = to_graph(export_program(module, example_input), output)
-            refuse_effects(Work(gm, Range(-INPUT_BOUND, INPUT_BOUND)))
-            compare(gm, example_input, eager, name)
-            for other in (example_input, another(example_input)):  # a model with a memory, or one traced for one image
-                again = pick_output(run_eager(module, other), output, name)
-                compare(gm, other, again, name)
-    finally:
-        for part, flag in training.items():
-            part.training = flag
-    return finish(gm, example_input, tie=tie, image=image)
+    eager = Eager(module, output, name)
+    with eager.running():
+        first = eager.logits(example_input)
+        gm = to_graph(export_program(module, example_input), output)
+        refuse_effects(Work(gm, Range(-INPUT_BOUND, INPUT_BOUND)))
+        compare(gm, example_input, first, name)
+        for other in (example_input, another(example_input)):  # a model with a memory, or one traced for one image
+            compare(gm, other, eager.logits(other), name)
+    return finish(gm, example_input, eager, tie=tie, image=image, probes=probes, on_stage=on_stage)
 
 
 def _module(given: object) -> nn.Module:
@@ -90,21 +91,25 @@ def capture_pt2(
     tie: int | None = None,
     image: Range | None = None,
     output: int | None = None,
+    probes: Sequence[torch.Tensor] = (),
+    on_stage: OnStage | None = None,
 ) -> Captured:
     """Captures the network in a `.pt2` archive of `torch.export.save`; nothing in the file can run code.
 
     Args:
         path: the archive.
         example_input: by default the archive's own sample input.
-        tie, image, output: as in `capture`.
+        tie, image, output, probes, on_stage: as in `capture`.
 
     Raises:
+        Fault: a pass changed what the network computes.
         CaptureError: the file is no plain archive, or its program is no fixed function of one image.
     """
     program, sample = load_program(path)
     example = example_input if example_input is not None else sample
     if example is None:
         raise CaptureError(str(path), "holds no sample input", "pass an example input")
+    eager = Eager(program.module(check_guards=False), output, Path(path).name, switches=False)
     gm = to_graph(decompose(program, str(path)), output)
     source = next(n for n in gm.graph.nodes if n.op == "placeholder")
     if shape(source) != tuple(example.shape) or dtype(source) is not example.dtype:
@@ -114,7 +119,8 @@ def capture_pt2(
             "an example of the exported shape and dtype",
         )
     refuse_effects(Work(gm, Range(-INPUT_BOUND, INPUT_BOUND)))
-    return finish(gm, example, tie=tie, image=image)
+    compare(gm, example, eager(example), Path(path).name)
+    return finish(gm, example, eager, tie=tie, image=image, probes=probes, on_stage=on_stage)
 
 
 def another(example: torch.Tensor) -> torch.Tensor:
@@ -122,7 +128,16 @@ def another(example: torch.Tensor) -> torch.Tensor:
     return example.flip(-1).roll(1, -1) if example.ndim > 1 else example.flip(0)
 
 
-def finish(gm: fx.GraphModule, example: torch.Tensor, *, tie: int | None, image: Range | None) -> Captured:
+def finish(
+    gm: fx.GraphModule,
+    example: torch.Tensor,
+    eager: Eager,
+    *,
+    tie: int | None,
+    image: Range | None,
+    probes: Sequence[torch.Tensor] = (),
+    on_stage: OnStage | None = None,
+) -> Captured:
     """From a traced graph to the captured network: everything that no longer needs the model."""
     logits = gm.graph.output_node().args[0]
     assert isinstance(logits, fx.Node)
@@ -132,12 +147,13 @@ def finish(gm: fx.GraphModule, example: torch.Tensor, *, tie: int | None, image:
         raise CaptureError(where(logits), f"gives {dtype(logits)}", "return the logits; the device takes their argmax")
     work = Work(gm, image or _default_bounds(example.dtype), tie)
     work.note(f"input elements are assumed to be finite and within [{work.image.lo:g}, {work.image.hi:g}]")
-    normalise(work, example)
+    normalise(work, [example, *(probe for probe in probes if probe.shape == example.shape)], on_stage)
     values = infer(gm, work.image)
     for node in gm.graph.nodes:
         if node.op == "call_function" and not is_known(node):
             work.note(f"{where(node)}: {op_name(node)} is not known; its result is taken as real-valued")
-    return Captured(gm, values, example, find_points(gm, values), tuple(work.proofs), tuple(work.notes))
+    points = find_points(gm, values)
+    return Captured(gm, values, example, points, tuple(work.proofs), tuple(work.notes), eager, tuple(work.moved))
 
 
 def _default_bounds(kind: torch.dtype) -> Range:

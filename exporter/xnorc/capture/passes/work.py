@@ -20,6 +20,7 @@ class Work:
         tie: +1 or -1, what sign(0) shall mean where a bit is needed, or None.
         proofs: one line per cancelled straight-through form.
         notes: one line per assumption.
+        moved: names of passes that changed the logits of an input and may: a cancellation with a bound, a tie rule.
         delta: bound on how far the cancellations so far may have moved any one binarized element; 0 while all are
         exact.
     """
@@ -29,6 +30,7 @@ class Work:
     tie: int | None = None
     proofs: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    moved: list[str] = field(default_factory=list)
     delta: float = 0.0
 
     def note(self, line: str) -> None:
