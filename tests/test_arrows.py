@@ -24,7 +24,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "lower": {"errors", "options", "capture", "program"},
     "oracle": {"errors", "options", "capture", "program", "lower", "exporting"},
     "exporting": {"errors", "options", "capture", "program", "lower", "oracle", "plan", "render"},
-    "toolchain": {"errors", "resources", "boards", "render"},
+    "toolchain": {"errors", "resources", "boards"},
     "targets": {"errors", "boards"},
     "link": {"errors", "program", "targets"},
     "report": {"errors", "program"},

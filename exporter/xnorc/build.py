@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,9 @@ from xnorc.boards import Board
 from xnorc.errors import FitError
 from xnorc.plan import Plan, plan
 from xnorc.program import Program
+from xnorc.render.board import render_board
 from xnorc.render.model import render_model
+from xnorc.render.templates import write
 from xnorc.resources import folder
 
 APP = ("main.c", "link.c", "frame.c", "crc32.c", "reply.c", "session.c", "model.c")
@@ -23,8 +26,6 @@ class Firmware:
 
     Attributes:
         image: the ELF and binary files and their exact sizes.
-        code: bytes of flash besides the model's constants.
-        data: bytes of RAM besides the arena and the stack.
     """
 
     plan: Plan
@@ -50,9 +51,9 @@ def build_firmware(program: Program, board: Board, out: Path) -> Firmware:
     """
     planned = plan(program, board)
     planned.check()
-    _write_model(planned, out)
+    write(render_model(planned), out)
     try:
-        image = toolchain.build(board, app_sources(), out)
+        image = build_image(board, app_sources(), out)
     except FitError as error:
         # The model alone fits; the model and the code do not.  Name the layer to make smaller.
         ram = "RAM" in error.what
@@ -62,14 +63,31 @@ def build_firmware(program: Program, board: Board, out: Path) -> Firmware:
     return Firmware(planned, image)
 
 
+def build_image(
+    board: Board,
+    sources: Iterable[Path],
+    out: Path,
+    *,
+    includes: Sequence[Path] = (),
+    defines: Mapping[str, str | int] | None = None,
+    name: str = "firmware",
+) -> toolchain.Image:
+    """Any sources as a firmware for `board`: render its header and linker script into `out`, compile, link.
+
+    Args and errors: see `toolchain.build_firmware`.
+    """
+    write(render_board(board), out)
+    return toolchain.build_firmware(board, sources, out, includes=includes, defines=defines, name=name)
+
+
 def build_host(program: Program, out: Path, sanitize: bool = False) -> tuple[Plan, Path]:
-    """The same application for this machine, speaking the link over standard input and output.
+    """The device application for this machine, speaking the link over standard input and output.
 
     Returns:
         the plan (for no particular board) and the executable.
     """
     planned = plan(program)
-    _write_model(planned, out)
+    write(render_model(planned), out)
     firmware = folder("firmware")
     includes = [out, firmware / "include", firmware / "port", firmware / "app"]
     sources = [*app_sources(), firmware / "port" / "host.c"]
@@ -80,9 +98,3 @@ def app_sources() -> list[Path]:
     """The device application and every kernel; the linker drops the kernels that the model does not call."""
     firmware = folder("firmware")
     return [*(firmware / "app" / name for name in APP), *sorted((firmware / "kernels").glob("*.c"))]
-
-
-def _write_model(planned: Plan, out: Path) -> None:
-    out.mkdir(parents=True, exist_ok=True)
-    for name, text in render_model(planned).items():
-        (out / name).write_text(text, encoding="utf-8")

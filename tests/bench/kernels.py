@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from xnorc.boards import Board, load
+from xnorc.build import build_image
 from xnorc.program import Kind, Node, Tensor, Window, from_map
 from xnorc.program.nodes.add import Add
 from xnorc.program.nodes.affine import Affine
@@ -32,7 +33,6 @@ from xnorc.program.nodes.threshold import Threshold
 from xnorc.render.vectors import Vector, render_vectors
 from xnorc.resources import folder
 from xnorc.targets import open_target
-from xnorc.toolchain import build
 
 LAYERS = {  # name: (h, w, in_ch, out_ch, kernel, pad, kind of the output)
     "L1 3x3 64->64 16x16": (16, 16, 64, 64, 3, 1, Kind.BIT),
@@ -128,7 +128,7 @@ def count(board: Board, vectors: list[Vector], out: Path) -> dict[str, int]:
     out.mkdir(parents=True, exist_ok=True)
     (out / "vectors.h").write_text(render_vectors(vectors))
     sources = [firmware / "app" / "vectors.c", *sorted((firmware / "kernels").glob("*.c"))]
-    image = build(board, sources, out, defines={"PORT_SEMIHOSTING": 1}, name="bench")
+    image = build_image(board, sources, out, defines={"PORT_SEMIHOSTING": 1}, name="bench")
     lines = []
     with open_target("qemu", board, image.elf, timeout=60) as stream:
         text = b""

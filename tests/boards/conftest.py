@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from xnorc.boards import Board
-from xnorc.toolchain import Image, build
+from xnorc.build import build_image
+from xnorc.toolchain import Image
 
 HERE = Path(__file__).parent
 
@@ -24,7 +25,7 @@ def built(need: Callable[..., None], tmp_path_factory: pytest.TempPathFactory) -
         if (board.name, program) not in done:
             out = tmp_path_factory.mktemp(f"{board.name}_{program}")
             defines = {"PORT_SEMIHOSTING": 1, "BAD_ADDRESS": f"{bad_address(board):#x}u"}
-            done[board.name, program] = build(board, [HERE / f"{program}.c"], out, defines=defines)
+            done[board.name, program] = build_image(board, [HERE / f"{program}.c"], out, defines=defines)
         return done[board.name, program]
 
     return build_once

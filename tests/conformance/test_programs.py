@@ -19,7 +19,8 @@ from xnorc.resources import folder
 from xnorc.toolchain import SANITIZE, WARNINGS, compile_all, host_compiler, run_tool
 
 SEEDS = range(16)
-FLAGS = ["-std=c11", "-g", "-O1", *WARNINGS, *SANITIZE, f"-I{folder('firmware') / 'include'}"]
+FLAGS = ["-std=c11", "-g", "-O1", *WARNINGS, *SANITIZE]
+INCLUDE = folder("firmware") / "include"
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +28,7 @@ def kernels(tmp_path_factory: pytest.TempPathFactory, need: Callable[..., None])
     """Objects of all kernels."""
     need("gcc")
     sources = sorted((folder("firmware") / "kernels").glob("*.c"))
-    return compile_all([host_compiler(), *FLAGS], sources, tmp_path_factory.mktemp("kernels"), optimise=False)
+    return compile_all([host_compiler(), *FLAGS], sources, [INCLUDE], tmp_path_factory.mktemp("kernels"))
 
 
 def trace(made: Plan, x: np.ndarray, kernels: list[Path], out: Path) -> list[dict[str, np.ndarray]]:
@@ -35,7 +36,16 @@ def trace(made: Plan, x: np.ndarray, kernels: list[Path], out: Path) -> list[dic
     for name, text in render_model(made).items():
         (out / name).write_text(text)
     sources = [folder("firmware") / "app" / "model.c", Path(__file__).with_name("trace.c")]
-    command = [host_compiler(), *FLAGS, f"-I{out}", *map(str, sources), *map(str, kernels), "-o", str(out / "trace")]
+    command = [
+        host_compiler(),
+        *FLAGS,
+        f"-I{INCLUDE}",
+        f"-I{out}",
+        *map(str, sources),
+        *map(str, kernels),
+        "-o",
+        str(out / "trace"),
+    ]
     run_tool(command, check=True)
     done = subprocess.run([out / "trace"], input=x.tobytes(), capture_output=True)
     assert not done.stderr, done.stderr.decode()

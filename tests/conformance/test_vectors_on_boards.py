@@ -15,10 +15,10 @@ import grid
 import pytest
 
 from xnorc.boards import Board, all_boards
+from xnorc.build import build_image
 from xnorc.render.vectors import Vector, chunks, render_vectors
 from xnorc.resources import folder
 from xnorc.targets.qemu import open_qemu
-from xnorc.toolchain import build, compile_sources
 
 CODE = 28 * 1024  # bytes of flash for the runner and the kernels
 DATA = 512  # bytes of RAM for guards and variables
@@ -29,12 +29,13 @@ BOARDS = [board for board in all_boards() if board.qemu is not None]
 ROOMY = [board for board in BOARDS if board.memory.ram.length >= 64 * 1024]
 
 
-def run_on_board(board: Board, vectors: list[Vector], kernels: list[Path], out: Path) -> str:
+def run_on_board(board: Board, vectors: list[Vector], out: Path) -> str:
     """Build and boot the runner; returns what it printed, up to its last line."""
     out.mkdir(parents=True)
     (out / "vectors.h").write_text(render_vectors(vectors))
-    runner = folder("firmware") / "app" / "vectors.c"
-    image = build(board, [runner, *kernels], out, defines={"PORT_SEMIHOSTING": 1})
+    firmware = folder("firmware")
+    sources = [firmware / "app" / "vectors.c", *sorted((firmware / "kernels").glob("*.c"))]
+    image = build_image(board, sources, out, defines={"PORT_SEMIHOSTING": 1})
     with open_qemu(board, image.elf, timeout=60) as stream:
         text = b""
         while b"\ndone " not in b"\n" + text or not text.endswith(b"\n"):
@@ -70,10 +71,9 @@ def share(board: Board) -> list[Vector]:
 @pytest.mark.parametrize("board", BOARDS, ids=lambda b: b.name)
 def test_every_kernel_gives_the_bits_of_numpy_on(board: Board, tmp_path: Path, need: Callable[..., None]) -> None:
     need("arm-none-eabi-gcc", "qemu-system-arm")
-    kernels = compile_sources(board, sorted((folder("firmware") / "kernels").glob("*.c")), tmp_path / "kernels")
     flash = min(board.memory.flash.length - CODE, AT_ONCE)
     for at, vectors in enumerate(chunks(share(board), flash, room(board))):
-        text = run_on_board(board, vectors, kernels, tmp_path / str(at))
+        text = run_on_board(board, vectors, tmp_path / str(at))
         failed = [line for line in text.splitlines() if "status=fail" in line]
         count = sum(len(vector.kernels) for vector in vectors)
         assert text.splitlines()[-1] == f"done passed={count} failed=0", "\n".join(failed[:10] or [text[-300:]])

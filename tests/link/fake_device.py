@@ -6,8 +6,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from xnorc.boards import Board
+from xnorc.build import build_image
 from xnorc.resources import folder
-from xnorc.toolchain import Image, build, build_host
+from xnorc.toolchain import Image, build_host
 
 HERE = Path(__file__).parent
 APP = ("main.c", "link.c", "session.c", "frame.c", "reply.c", "crc32.c")
@@ -25,4 +26,4 @@ def build_fake_firmware(board: Board, out: Path) -> Image:
     firmware = folder("firmware")
     sources = [*(firmware / "app" / name for name in APP), firmware / "kernels" / "argmax.c"]
     includes = [HERE / "device", firmware / "app"]
-    return build(board, [*sources, HERE / "device" / "fake_model.c"], out, includes=includes)
+    return build_image(board, [*sources, HERE / "device" / "fake_model.c"], out, includes=includes)

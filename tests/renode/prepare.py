@@ -13,11 +13,10 @@ import sys
 from pathlib import Path
 
 from xnorc.boards import Board, load
-from xnorc.build import build_firmware
+from xnorc.build import build_firmware, build_image
 from xnorc.program import load as load_program
 from xnorc.render.vectors import chunks, render_vectors
 from xnorc.resources import folder
-from xnorc.toolchain import build, compile_sources
 
 TESTS = Path(__file__).resolve().parents[1]
 BOARD = "stm32f4_discovery"
@@ -28,7 +27,7 @@ RAM_AT_MOST = 32 * 1024  # bytes of output and scratch of one vector
 def build_small(board: Board, out: Path) -> None:
     for name in ("echo", "faults"):
         source = TESTS / "boards" / f"{name}.c"
-        build(board, [source], out / name, defines={"BAD_ADDRESS": f"{board.memory.ram.origin - 0x100:#x}u"})
+        build_image(board, [source], out / name, defines={"BAD_ADDRESS": f"{board.memory.ram.origin - 0x100:#x}u"})
 
 
 def build_vectors(board: Board, out: Path) -> int:
@@ -37,13 +36,13 @@ def build_vectors(board: Board, out: Path) -> int:
     import grid
 
     firmware = folder("firmware")
-    kernels = compile_sources(board, sorted((firmware / "kernels").glob("*.c")), out / "kernels")
+    sources = [firmware / "app" / "vectors.c", *sorted((firmware / "kernels").glob("*.c"))]
     count = 0
     for vectors in chunks(grid.everything(), board.memory.flash.length - CODE, RAM_AT_MOST):
         here = out / f"vectors_{count}"
         here.mkdir(parents=True, exist_ok=True)
         (here / "vectors.h").write_text(render_vectors(vectors))
-        build(board, [firmware / "app" / "vectors.c", *kernels], here)
+        build_image(board, sources, here)
         count += 1
     return count
 

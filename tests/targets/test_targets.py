@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 
 from xnorc.boards import Board, load
+from xnorc.build import build_image
 from xnorc.errors import BoardError, ToolError
 from xnorc.targets import open_target
 from xnorc.targets.qemu import open_qemu
-from xnorc.toolchain import build
 
 Need = Callable[..., None]
 ECHO = Path(__file__).parents[1] / "boards" / "echo.c"
@@ -29,7 +29,7 @@ ECHO = Path(__file__).parents[1] / "boards" / "echo.c"
 def echo(need: Need, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Board], Path]:
     def elf(board: Board) -> Path:
         need("arm-none-eabi-gcc", "qemu-system-arm")
-        return build(board, [ECHO], tmp_path_factory.mktemp(board.name)).elf
+        return build_image(board, [ECHO], tmp_path_factory.mktemp(board.name)).elf
 
     return elf
 

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -27,3 +29,10 @@ def environment() -> Environment:
 def render(template: str, **values: Any) -> str:
     """The text of templates/<template>."""
     return environment().get_template(template).render(**values)
+
+
+def write(texts: Mapping[str, str], out: Path) -> None:
+    """Write rendered texts, by file name, into the folder `out`, which is made if need be."""
+    out.mkdir(parents=True, exist_ok=True)
+    for name, text in texts.items():
+        (out / name).write_text(text, encoding="utf-8")
