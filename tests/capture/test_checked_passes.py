@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Each pass is held to the network itself, on more inputs than the example: an example of zeros shows next to nothing."""
+"""Each pass is held to the network itself, on more inputs than the example: zeros show next to nothing."""
 
 from __future__ import annotations
 

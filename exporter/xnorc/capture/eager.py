@@ -66,11 +66,11 @@ class Eager:
             return self.logits(x)
 
 
-class _Ties(TorchDispatchMode):
+class _Ties(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """sign(0) is +1 or -1, below whatever the model does to call it."""
 
     def __init__(self, tie: int) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.tie = tie
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
