@@ -29,7 +29,7 @@ lint: setup
 	@$(BIN)/ruff check exporter tests && $(BIN)/ruff format --check exporter tests && $(BIN)/mypy
 
 bench: setup
-	@$(BIN)/python tests/bench/kernels.py
+	@$(BIN)/python -m tests.bench.kernels
 
 setup: system $(VENV)/.ready
 

@@ -10,8 +10,11 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+
+from tests.conformance.traced import compile_kernels
 
 # Two test processes share two cores: more threads a process would only wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -38,3 +41,10 @@ def need(request: pytest.FixtureRequest) -> Callable[..., None]:
         pytest.skip(reason)
 
     return check
+
+
+@pytest.fixture(scope="session")
+def kernels(tmp_path_factory: pytest.TempPathFactory, need: Callable[..., None]) -> list[Path]:
+    """Objects of all kernels for this machine, under sanitizers."""
+    need("gcc")
+    return compile_kernels(tmp_path_factory.mktemp("kernels"))

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which calibration measures better: top-1 of the gallery's stream networks by percentile.
 
-Run as `python tests/bench/calibration.py [name ...]`.  Percentile 100 is the simple maximum.  Weights are scaled by
+Run as `python -m tests.bench.calibration [name ...]`.  Percentile 100 is the simple maximum.  Weights are scaled by
 the maximum of their output channel, which is what a symmetric per-channel min-max observer does.
 """
 
@@ -9,16 +9,12 @@ from __future__ import annotations
 
 import sys
 import warnings
-from pathlib import Path
 
-TESTS = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(TESTS), str(TESTS.parent / "exporter")]
+import torch
 
-import torch  # noqa: E402
-
-import gallery  # noqa: E402
-from gallery.data import digits  # noqa: E402
-from xnorc.exporting import lower_module, make_options  # noqa: E402
+from tests import gallery
+from tests.gallery.data import digits
+from xnorc.exporting import lower_module, make_options
 
 PERCENTILES = (100.0, 99.99, 99.9, 99.0)
 

@@ -1,23 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Seconds and peak memory of exporting a ResNet-18-shaped binary network of CIFAR size (tests/gallery/big_resnet18.py).
 
-Run as `python tests/bench/export_resnet18.py`.  The bars are 60 s and 4 GB on two cores.
+Run as `python -m tests.bench.export_resnet18`.  The bars are 60 s and 4 GB on two cores.
 """
 
 from __future__ import annotations
 
 import resource
-import sys
 import tempfile
 import time
 from pathlib import Path
 
-TESTS = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(TESTS), str(TESTS.parent / "exporter")]
-
-import gallery  # noqa: E402
-from gallery.data import digits  # noqa: E402
-from xnorc.exporting import export  # noqa: E402
+from tests import gallery
+from tests.gallery.data import digits
+from xnorc.exporting import export
 
 
 def main() -> None:

@@ -2,7 +2,7 @@
 """Instructions of every kernel on emulated boards, as a table: a word (32 binary MACs) of a bconv2d, a MAC of an
 iconv2d, an element of what works element by element.
 
-    PYTHONPATH=exporter python tests/bench/kernels.py [core ...] [--layer NAME]
+    PYTHONPATH=exporter python -m tests.bench.kernels [core ...] [--layer NAME]
 
 Counts come from QEMU's instruction counter through SysTick; they are exact and repeat.  Every result is checked
 against numpy on the way.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Put a trained network into the zoo: `python tests/bench/ship.py build/cifar10 cifar10`.
+"""Put a trained network into the zoo: `python -m tests.bench.ship build/cifar10 cifar10`.
 
 In: a folder that `xnorc train` made.  Out: exporter/xnorc/zoo/NAME with the checkpoint, its recipe and run, and the
 program exported from that very checkpoint.  The latent weights of binary layers are kept in half precision: inference

@@ -8,10 +8,10 @@ from collections.abc import Callable
 import pytest
 import torch
 import torch.nn.functional as F
-from one_idiom import Net, Seen, capture_all, example, one, step
 from torch import nn
 from torch.autograd import Function
 
+from tests.capture.one_idiom import Net, Seen, capture_all, example, one, step
 from xnorc.capture import capture, run_logits
 
 Fn = Callable[[torch.Tensor], torch.Tensor]

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from one_idiom import Net, example, step
 from torch import nn
 
+from tests.capture.one_idiom import Net, example, step
 from xnorc.capture import capture, capture_pt2, load_factory, run_logits
 from xnorc.capture.factory import load_state
 from xnorc.errors import CaptureError

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from one_idiom import one, step
 
+from tests.capture.one_idiom import one, step
 from xnorc.capture.passes.cancel_straight_through import MAX_DELTA
 from xnorc.errors import CaptureError
 

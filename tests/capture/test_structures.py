@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from one_idiom import Net, Seen, capture_all, example, one, step
 from torch import fx, nn
 
+from tests.capture.one_idiom import Net, Seen, capture_all, example, one, step
 from xnorc.capture import Captured, Const, Range, capture, run, run_logits
 from xnorc.capture.infer.pointwise import aten, packet
 from xnorc.capture.passes import Work, normalise

@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from one_idiom import Seen, capture_all, is_sign_of, one, step
 from torch import nn
 from torch.autograd import Function
 
+from tests.capture.one_idiom import Seen, capture_all, is_sign_of, one, step
 from xnorc.capture import Kind, classify
 from xnorc.errors import CaptureError
 

@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import numpy as np
-from grid import BUILDERS, requant, thresholds
 
+from tests.conformance.grid import BUILDERS, requant, thresholds
 from xnorc.errors import ProgramError
 from xnorc.program import Kind, Node, Program, Tensor, Window
 from xnorc.program.nodes.add import Add

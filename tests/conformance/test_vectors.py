@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import grid
 import pytest
 
+from tests.conformance import grid
 from xnorc.plan import kernel
 from xnorc.program import registry
 from xnorc.render.vectors import Vector, render_vectors

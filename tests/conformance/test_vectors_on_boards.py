@@ -11,9 +11,9 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-import grid
 import pytest
 
+from tests.conformance import grid
 from xnorc.boards import Board, all_boards
 from xnorc.build import build_image
 from xnorc.render.vectors import Vector, chunks, render_vectors

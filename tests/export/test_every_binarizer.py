@@ -15,21 +15,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from xnorc.boards import Board
 from xnorc.boards import load as load_board
 from xnorc.deploy import running
 from xnorc.errors import FitError
+from xnorc.exporting import lower_module, make_options
 from xnorc.link.session import Verify, stream_samples
+from xnorc.lower import Lowered
+from xnorc.nn import all_binarizers, all_networks, make_network
+from xnorc.oracle.compare import compare
 from xnorc.plan import plan
 from xnorc.program import Program
-
-torch = pytest.importorskip("torch")
-
-from xnorc.exporting import lower_module, make_options  # noqa: E402
-from xnorc.lower import Lowered  # noqa: E402
-from xnorc.nn import all_binarizers, all_networks, make_network  # noqa: E402
-from xnorc.oracle.compare import compare  # noqa: E402
 
 NETWORKS, BINARIZERS = sorted(all_networks()), sorted(all_binarizers())
 DEEP = {"resnet18": ("design", "dysign"), "reactnet": ("asd", "lab"), "resnet20": ("asd", "dysign", "lab_pair")}

@@ -8,7 +8,6 @@ the same tensors as C, on this machine under sanitizers and on an emulated Corte
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -16,20 +15,17 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+import torch
 
+from tests import gallery
+from tests.gallery.data import digits
 from xnorc.boards import load as load_board
 from xnorc.deploy import running
+from xnorc.exporting import lower_module, make_options
 from xnorc.link.session import Verify, stream_samples
+from xnorc.lower import Lowered
+from xnorc.oracle.compare import compare
 from xnorc.program import Program
-
-torch = pytest.importorskip("torch")
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-import gallery  # noqa: E402
-from gallery.data import digits  # noqa: E402
-from xnorc.exporting import lower_module, make_options  # noqa: E402
-from xnorc.lower import Lowered  # noqa: E402
-from xnorc.oracle.compare import compare  # noqa: E402
 
 NAMES = gallery.names()
 IMAGES = 1000

@@ -4,24 +4,20 @@
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 
 import pytest
+import torch
 
-torch = pytest.importorskip("torch")
-TESTS = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(TESTS))
-
-import refused  # noqa: E402
-from xnorc.capture import load_factory  # noqa: E402
-from xnorc.errors import XnorcError  # noqa: E402
-from xnorc.exporting import export  # noqa: E402
+from tests import refused
+from xnorc.capture import load_factory
+from xnorc.errors import XnorcError
+from xnorc.exporting import export
 
 
 def places_in(name: str) -> set[str]:
     """What a message may name instead of a line: the factory, the module as a whole, or one of its parameters."""
-    spec = f"refused.{name}:build"
+    spec = f"tests.refused.{name}:build"
     try:
         module = refused.load(name).build()
     except Exception:  # the file fails by itself, which is what it is here for
@@ -39,7 +35,7 @@ def message_for(name: str, out: Path) -> str:
     images = torch.randint(0, 256, (64, h, w, c), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)).numpy()
     example = (torch.from_numpy(images[:1]).permute(0, 3, 1, 2).float() / 255).reshape(1, *shape)
     with pytest.raises(XnorcError) as caught:
-        export(load_factory(f"refused.{name}:build"), example, out=out, calibration=images)
+        export(load_factory(f"tests.refused.{name}:build"), example, out=out, calibration=images)
     return str(caught.value)
 
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from gallery import HERE, build, eager, images, load, names, to_float
-from gallery.data import digits
+from tests.gallery import HERE, build, eager, images, load, names, to_float
+from tests.gallery.data import digits
 
 aten = torch.ops.aten
 DECISIONS = {

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes weights/<name>.npz.  In: names of networks.  Out: plain arrays, one file each, and one line of figures each.
 
-    python tests/gallery/train.py 22_bireal_resnet          trains on the digits of data.py (float top-1 on held-out)
-    python tests/gallery/train.py --season 02_vgg_sequential leaves the latent weights random, gives every batch norm
+    python -m tests.gallery.train 22_bireal_resnet          trains on the digits of data.py (float top-1 on held-out)
+    python -m tests.gallery.train --season 02_vgg_sequential leaves the latent weights random, gives every batch norm
                                                              scales of both signs, shifts and statistics from real maps
 
 Both end the same way: large tensors are rounded to 64 or 16 levels per tensor, none of them zero (so that the files
@@ -13,10 +13,8 @@ What is saved, not what was trained, is what the figure is measured on.
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 import zlib
-from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -24,10 +22,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-import gallery
-from gallery.data import digits
+from tests import gallery
+from tests.gallery.data import digits
 
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 LARGE = 1500  # tensors with more elements are stored with 64 levels

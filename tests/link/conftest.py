@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from fake_device import build_fake
 
+from tests.link.fake_device import build_fake
 from xnorc.targets.host import HostStream
 
 

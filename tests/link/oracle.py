@@ -9,9 +9,9 @@ from __future__ import annotations
 import struct
 import zlib
 
-import fake
 import numpy as np
 
+from tests.link import fake
 from xnorc.render.model import ABI
 
 MAX_BODY = 128

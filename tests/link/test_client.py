@@ -9,8 +9,8 @@ import zlib
 from collections.abc import Callable
 
 import pytest
-from scripted import Answer, ScriptedStream, hello, refusal, reply
 
+from tests.link.scripted import Answer, ScriptedStream, hello, refusal, reply
 from xnorc.errors import LinkError, ToolError
 from xnorc.link.client import Client
 from xnorc.link.exchange import InputDiffers

@@ -7,12 +7,12 @@ import struct
 import zlib
 from pathlib import Path
 
-import fake
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from oracle import HEAD, MAX_BODY, Oracle, without_ticks
-from wire import Wire
 
+from tests.link import fake
+from tests.link.oracle import HEAD, MAX_BODY, Oracle, without_ticks
+from tests.link.wire import Wire
 from xnorc.link.protocol import Message
 from xnorc.targets.host import HostStream
 

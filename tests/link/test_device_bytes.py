@@ -8,8 +8,8 @@ import struct
 
 import pytest
 from cobs import cobs
-from wire import Wire
 
+from tests.link.wire import Wire
 from xnorc.link.client import Client
 from xnorc.link.frames import encode
 from xnorc.link.protocol import Message, Refusal

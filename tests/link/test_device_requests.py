@@ -7,10 +7,10 @@ import struct
 import time
 import zlib
 
-import fake
 import pytest
-from wire import Wire
 
+from tests.link import fake
+from tests.link.wire import Wire
 from xnorc.link.protocol import Message, Refusal
 from xnorc.targets.host import HostStream
 

@@ -7,11 +7,11 @@ import struct
 import zlib
 from pathlib import Path
 
-import fake
 import numpy as np
 import pytest
-from wire import LossyStream, Wire
 
+from tests.link import fake
+from tests.link.wire import LossyStream, Wire
 from xnorc.link.client import Client
 from xnorc.link.protocol import Message
 from xnorc.link.session import Verify, stream_samples

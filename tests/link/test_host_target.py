@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import fake
 import pytest
 
+from tests.link import fake
 from xnorc.errors import ToolError
 from xnorc.link.client import Client
 from xnorc.link.session import stream_samples

@@ -7,12 +7,12 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
-import fake
 import numpy as np
 import pytest
-from fake_device import build_fake_firmware
-from wire import LossyStream
 
+from tests.link import fake
+from tests.link.fake_device import build_fake_firmware
+from tests.link.wire import LossyStream
 from xnorc.boards import load
 from xnorc.link.client import Client
 from xnorc.link.session import Verify, stream_samples

@@ -7,11 +7,11 @@ import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
-import fake
 import numpy as np
 import pytest
-from fake_device import build_fake
 
+from tests.link import fake
+from tests.link.fake_device import build_fake
 from xnorc.errors import DataError, LinkError
 from xnorc.link.client import Client
 from xnorc.link.compare import MismatchError, compare_tensors, difference

@@ -6,10 +6,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from nets import Conv, images, lively, lowered, pm1
 from torch import nn
 from torch.nn import functional as F
 
+from tests.lower.nets import Conv, images, lively, lowered, pm1
 from xnorc.capture import run
 from xnorc.errors import LowerError
 from xnorc.lower import Lowered

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from nets import Bits, Conv, Linear, images, lively, lowered
 from torch import nn
 
+from tests.lower.nets import Bits, Conv, Linear, images, lively, lowered
 from xnorc.boards import load as load_board
 from xnorc.deploy import running
 from xnorc.link.session import Verify, stream_samples

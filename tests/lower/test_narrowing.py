@@ -6,9 +6,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from nets import Conv, images, lively, lowered, pm1
 from torch import nn
 
+from tests.lower.nets import Conv, images, lively, lowered, pm1
 from xnorc.capture import run
 from xnorc.lower import Lowered
 from xnorc.lower.graph.pixels import images_to_float

@@ -6,9 +6,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from nets import Bits, Conv, Linear, digits_like, images, lively, lowered
 from torch import nn
 
+from tests.lower.nets import Bits, Conv, Linear, digits_like, images, lively, lowered
 from xnorc import lower as package
 from xnorc.lower import PASSES
 from xnorc.program.passes.drop_unread import drop_unread

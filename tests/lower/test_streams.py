@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from nets import Bits, Conv, Linear, images, lively, lowered, pm1
 from torch import nn
 from torch.nn import functional as F
 
+from tests.lower.nets import Bits, Conv, Linear, images, lively, lowered, pm1
 from xnorc.errors import LowerError
 from xnorc.oracle.compare import compare
 

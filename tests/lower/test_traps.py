@@ -12,9 +12,9 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from nets import Bits, Conv, Linear, images, lively, lowered, pm1
 from torch import nn
 
+from tests.lower.nets import Bits, Conv, Linear, images, lively, lowered, pm1
 from xnorc.lower import Lowered
 from xnorc.nn import BinaryConv2d, RPReLU, Stem, make_binarizer, make_network
 from xnorc.nn.binarizers.design import DeSign

@@ -10,9 +10,9 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from nets import Bits, Conv, Linear, images, lively, lowered
 from torch import nn
 
+from tests.lower.nets import Bits, Conv, Linear, images, lively, lowered
 from xnorc.lower import Lowered
 from xnorc.oracle.compare import compare
 from xnorc.program import Program

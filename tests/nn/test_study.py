@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 import torch
 
-from bench.binarizers import measuring, page, results, training
-from bench.binarizers.rows import RECIPES, ROWS, SEEDS, Row, row
+from tests.bench.binarizers import measuring, page, results, training
+from tests.bench.binarizers.rows import RECIPES, ROWS, SEEDS, Row, row
 from xnorc.data import JPEG_NOTE, DataSet, digits
 from xnorc.errors import DataError, XnorcError
 from xnorc.nn import checkpoint
@@ -273,7 +273,7 @@ def test_a_folder_in_which_another_process_trains_is_left_to_it(tmp_path: Path) 
 
 
 def test_pictures_are_the_same_bytes_every_time(tmp_path: Path) -> None:
-    from bench.binarizers import pictures
+    from tests.bench.binarizers import pictures
 
     document = merged(results.empty(), "sign", {0: record(0.5, 0.4), 1: record(0.6, 0.5)})
     for name in ("a", "b"):
@@ -296,11 +296,11 @@ def test_pictures_are_the_same_bytes_every_time(tmp_path: Path) -> None:
     ],
 )
 def test_a_mistake_is_one_line_that_says_what_to_do(tmp_path: Path, words: list[str], says: str) -> None:
-    from bench.binarizers import command
+    from tests.bench.binarizers import command
 
-    command_line = [sys.executable, str(ROOT / "tests" / "bench" / "binarizers"), *words]
+    command_line = [sys.executable, "-m", "tests.bench.binarizers", *words]
     if words[:2] == ["row", "nothing"]:  # once as a user types it; the others in this process, which has torch already
-        done = subprocess.run(command_line, cwd=tmp_path, capture_output=True, text=True, check=False)
+        done = subprocess.run(command_line, cwd=ROOT, capture_output=True, text=True, check=False)
         assert done.returncode == 2
         assert says in done.stderr
         assert len(done.stderr.splitlines()) == 1

@@ -3,23 +3,20 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.conformance.programs import random_program
+from tests.plan.riding_programs import everything
 from xnorc.errors import ProgramError
 from xnorc.plan import plan
 from xnorc.plan.layout import Array, Struct, pointer, scalars
 from xnorc.render.model import render_model
 from xnorc.resources import folder
 from xnorc.toolchain import WARNINGS, cross_compiler, run_tool
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "conformance"))
-from programs import random_program
-from test_riding import everything
 
 
 def symbols(obj: Path) -> dict[str, int]:

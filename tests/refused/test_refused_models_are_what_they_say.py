@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from refused import constant, load, marked_lines, names, path_of
+from tests.refused import constant, load, marked_lines, names, path_of
 
 BROKEN = {
     "build_gives_no_module": "TypeError",

@@ -20,7 +20,7 @@ from xnorc.render.ctext import array_text, comment, number
 from xnorc.render.model import ABI, render_model
 from xnorc.resources import folder
 
-CONFORMANCE = Path(__file__).resolve().parents[1] / "conformance"
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def tiny(name: str = "layer.0") -> Program:
@@ -59,11 +59,12 @@ def test_a_layer_name_cannot_leave_its_comment() -> None:
 
 def test_headers_are_byte_identical_in_another_process() -> None:
     code = (
-        "from programs import random_program; from xnorc.plan import plan; from xnorc.render.model import render_model;"
-        "import hashlib; print(hashlib.sha256(repr(render_model(plan(random_program(2)))).encode()).hexdigest())"
+        "import hashlib; from tests.conformance.programs import random_program; "
+        "from xnorc.plan import plan; from xnorc.render.model import render_model; "
+        "print(hashlib.sha256(repr(render_model(plan(random_program(2)))).encode()).hexdigest())"
     )
     runs = [
-        subprocess.run([sys.executable, "-c", code], cwd=CONFORMANCE, capture_output=True, text=True, check=True,
+        subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True,
                        env={"PYTHONHASHSEED": seed, "PYTHONPATH": str(folder("firmware").parent / "exporter")}).stdout
         for seed in ("1", "2")
     ]  # fmt: skip

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 *** Comments ***
 The real renode-test runs this; tests/renode/prepare.py builds what it boots:
-    python tests/renode/prepare.py build/renode --program build/demo/program
+    python -m tests.renode.prepare build/renode --program build/demo/program
     renode-test --variable BUILD:$PWD/build/renode tests/renode/boards.robot
 
 *** Settings ***

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Builds what boards.robot boots: python tests/renode/prepare.py OUT --program DIR
+"""Builds what boards.robot boots: python -m tests.renode.prepare OUT --program DIR
 
 OUT gets a folder for each firmware, with its board.resc and run.resc: echo, faults, vectors_0 and on (the conformance
 vectors, as many as the board's flash holds in each), and digits with the program DIR (an exported digits network).
@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import sys
 from pathlib import Path
 
+from tests.conformance import grid
 from xnorc.boards import Board, load
 from xnorc.build import build_firmware, build_image
 from xnorc.program import load as load_program
@@ -32,9 +32,6 @@ def build_small(board: Board, out: Path) -> None:
 
 def build_vectors(board: Board, out: Path) -> int:
     """Returns the number of images."""
-    sys.path.insert(0, str(TESTS / "conformance"))
-    import grid
-
     firmware = folder("firmware")
     sources = [firmware / "app" / "vectors.c", *sorted((firmware / "kernels").glob("*.c"))]
     count = 0

@@ -15,6 +15,7 @@ import pytest
 from robot.api import TestSuite as Suite
 from robot.api import get_model
 
+from tests.renode import prepare
 from xnorc.boards import Board, all_boards, load
 from xnorc.render.board import render_board
 
@@ -32,7 +33,7 @@ RENODE_BOARDS = [board for board in all_boards() if board.renode is not None]
 def test_renode_runs_the_suite(need: Callable[..., None], tmp_path: Path) -> None:
     need("renode-test", "arm-none-eabi-gcc")
     digits = ["--program", str(DEMO)] if DEMO.is_dir() else []
-    subprocess.run([sys.executable, HERE / "prepare.py", tmp_path / "build", *digits], check=True)
+    subprocess.run([sys.executable, "-m", "tests.renode.prepare", tmp_path / "build", *digits], cwd=ROOT, check=True)
     scratch = tmp_path / "tmp"  # Renode deletes what it takes for its own from the temporary folder
     scratch.mkdir()
     command = ["renode-test", "-r", str(tmp_path / "results"), "--variable", f"BUILD:{tmp_path / 'build'}"]
@@ -104,9 +105,6 @@ def test_the_scripts_load_the_platform_connect_its_uart_and_count_one_tick_an_in
 
 def test_every_firmware_that_the_suite_boots_is_built_by_prepare(need: Callable[..., None], tmp_path: Path) -> None:
     need("arm-none-eabi-gcc")
-    sys.path.insert(0, str(HERE))
-    import prepare
-
     board = load(variables()["BOARD"])
     prepare.build_small(board, tmp_path)
     built = {path.parent.name for path in tmp_path.glob("*/firmware.elf")}
@@ -120,7 +118,7 @@ def test_the_workflow_runs_the_makefile_and_the_official_action_and_holds_no_log
     text = (ROOT / ".github" / "workflows" / "ci.yml").read_text()
     commands = re.findall(r"^ +- run: (.+)$", text, re.MULTILINE)
     assert "make test" in commands
-    assert all(re.fullmatch(r"make \w+|\.venv/bin/python tests/renode/prepare\.py [\w/ -]+", c) for c in commands)
+    assert all(re.fullmatch(r"make \w+|\.venv/bin/python -m tests\.renode\.prepare [\w/ -]+", c) for c in commands)
     assert "antmicro/renode-test-action@" in text
     assert "renode-revision: v1.15.3" in text
     assert f"tests-to-run: {SUITE.relative_to(ROOT)}" in text

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from example import IMAGES, LABELS, STEPS, TRUTHS, program, report
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 from rich.table import Table
 from sklearn import metrics
 
+from tests.report.example import IMAGES, LABELS, STEPS, TRUTHS, program, report
 from xnorc.report import pictures, rows, tables
 from xnorc.report.html import page, write_html
 from xnorc.report.json_report import document, write_json

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from xnorc import zoo
 from xnorc.boards import all_boards, load
@@ -18,8 +19,6 @@ from xnorc.link.session import Verify, stream_samples
 from xnorc.measure import Target, measure
 from xnorc.plan import plan, reserved_for
 from xnorc.program import digest
-
-torch = pytest.importorskip("torch")
 
 BOARDS = [board.name for board in all_boards() if board.qemu is not None]
 

@@ -13,8 +13,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bench.binarizers import measuring, page, results, training
-from bench.binarizers.rows import RECIPES, ROWS, SEEDS, Row
+from tests.bench.binarizers import measuring, page, results, training
+from tests.bench.binarizers.rows import RECIPES, ROWS, SEEDS, Row
 from xnorc import __version__
 from xnorc.cli import UsageError, misused
 from xnorc.errors import DataError, XnorcError
@@ -63,9 +63,9 @@ def row(
     Finished trainings are not repeated, unfinished ones go on. A network that cannot be exported yet keeps its float
     figures, and the reason.
 
-    [bold]Examples[/bold]: python tests/bench/binarizers row rsign --data cifar10_jpeg.npz --work build/study
-    python tests/bench/binarizers row lab --seed 0 --seed 1 --no-train --data cifar10_jpeg.npz --work build/study
-    python tests/bench/binarizers row dysign --scale full --accelerator gpu --work build/study
+    [bold]Examples[/bold]: python -m tests.bench.binarizers row rsign --data cifar10_jpeg.npz --work build/study
+    python -m tests.bench.binarizers row lab --seed 0 --seed 1 --no-train --data cifar10_jpeg.npz --work build/study
+    python -m tests.bench.binarizers row dysign --scale full --accelerator gpu --work build/study
     """
     chosen, seeds = _row(name), sorted(set(seed or SEEDS))
     if scale not in RECIPES:
@@ -111,7 +111,7 @@ def render(
 ) -> None:
     """Write docs/binarizers.md from docs/binarizers.json.
 
-    [bold]Example[/bold]: python tests/bench/binarizers page
+    [bold]Example[/bold]: python -m tests.bench.binarizers page
     """
     out.write_text(page.render(_filled(document)), encoding="utf-8")
     console.print(f"written: {out}", markup=False, soft_wrap=True)
@@ -128,9 +128,9 @@ def draw(
 ) -> None:
     """Draw feature maps, tiles, thresholds, and accuracy against cost, of the rows that were measured.
 
-    [bold]Example[/bold]: python tests/bench/binarizers pictures --data cifar10_jpeg.npz --work build/study
+    [bold]Example[/bold]: python -m tests.bench.binarizers pictures --data cifar10_jpeg.npz --work build/study
     """
-    from bench.binarizers import pictures
+    from tests.bench.binarizers import pictures
     from xnorc.data import cifar10
 
     found = _filled(document)

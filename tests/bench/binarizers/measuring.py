@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.binarizers.training import seconds_of, trained_by
+from tests.bench.binarizers.training import seconds_of, trained_by
 from xnorc.data import DataSet, Samples
 from xnorc.errors import CaptureError, FitError, LowerError
 from xnorc.program import Program, digest

@@ -13,10 +13,10 @@ from typing import Any
 
 import jinja2
 
-from bench.binarizers.rows import RECIPES, ROWS, SEEDS
+from tests.bench.binarizers.rows import RECIPES, ROWS, SEEDS
 
 Entry = dict[str, Any]
-COMMAND = "python tests/bench/binarizers"
+COMMAND = "python -m tests.bench.binarizers"
 PAIRS = (  # (row, control, what the difference is)
     *((row.name, "sign", "the binarizer as a whole") for row in ROWS if row.name != "sign"),
     ("design-2x2v1", "design-zeromean", "the tile's offset, the pattern being the same"),

@@ -18,8 +18,8 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from bench.binarizers.rows import ROWS, Row
-from bench.binarizers.training import folder_of, is_finished
+from tests.bench.binarizers.rows import ROWS, Row
+from tests.bench.binarizers.training import folder_of, is_finished
 from xnorc.data import DataSet, Samples
 from xnorc.errors import DataError
 

@@ -13,8 +13,8 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-from bench.binarizers.measuring import BOARDS
-from bench.binarizers.rows import ROWS, SEEDS, Row
+from tests.bench.binarizers.measuring import BOARDS
+from tests.bench.binarizers.rows import ROWS, SEEDS, Row
 from xnorc.errors import DataError
 
 SCHEMA = 1

@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bench.binarizers.rows import RECIPES, Row
+from tests.bench.binarizers.rows import RECIPES, Row
 from xnorc.errors import DataError, XnorcError
 
 OnEpoch = Callable[[int, dict[str, Any]], None]  # (seed, line of log.jsonl)
