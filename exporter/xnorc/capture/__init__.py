@@ -6,8 +6,10 @@ from __future__ import annotations
 from xnorc.capture.captured import BinarizePoint, Captured
 from xnorc.capture.execute import run, run_logits
 from xnorc.capture.factory import load_factory
-from xnorc.capture.network import capture, capture_pt2
+from xnorc.capture.network import capture, capture_pt2, normal_form, read_archive, read_module
+from xnorc.capture.passes import OnStage, same_bits
 from xnorc.capture.source import module_path, op_name, where
+from xnorc.capture.traced import Traced
 from xnorc.capture.values import Const, Finite, Range, Value, bounds, collapse
 from xnorc.capture.weights import Kind, Weights, classify
 from xnorc.errors import CaptureError
@@ -19,7 +21,9 @@ __all__ = [
     "Const",
     "Finite",
     "Kind",
+    "OnStage",
     "Range",
+    "Traced",
     "Value",
     "Weights",
     "bounds",
@@ -29,8 +33,12 @@ __all__ = [
     "collapse",
     "load_factory",
     "module_path",
+    "normal_form",
     "op_name",
+    "read_archive",
+    "read_module",
     "run",
     "run_logits",
+    "same_bits",
     "where",
 ]

@@ -20,6 +20,7 @@ from xnorc.capture.passes.refuse_effects import refuse_effects
 from xnorc.capture.passes.work import Work
 from xnorc.capture.source import op_name, where
 from xnorc.capture.trace import compare, decompose, export_program, to_graph
+from xnorc.capture.traced import Traced
 from xnorc.capture.values import Const, Finite, Range, Value
 from xnorc.errors import CaptureError
 
@@ -36,52 +37,9 @@ def capture(
     probes: Sequence[torch.Tensor] = (),
     on_stage: OnStage | None = None,
 ) -> Captured:
-    """Captures a network as its author wrote it.
-
-    The module is put into eval mode, run without gradients, traced, and compared bit for bit with its own runs; its
-    training flags are put back afterwards.  Each pass from the traced graph to normal form is then checked on the
-    example and on the probes.
-
-    Args:
-        module: any `nn.Module` that takes one tensor.
-        example_input: (1, ...) one input in the model's own domain (normalised, if the model expects that); of a batch
-            (4 or 2 axes) the first is taken.
-        tie: what sign(0) shall mean where a bit is needed: +1 or -1.  None leaves it to be refused or proved
-        unreachable.
-        image: bounds assumed of input elements; by default finite and within +-65536.
-        output: which tensor the logits are, where the model returns several.
-        probes: more inputs like the example.  An example of zeros is a weak one: most sums are alike.
-        on_stage: gets the traced graph and the graph after each pass that changed it, by name.
-
-    Raises:
-        Fault: a pass changed what the network computes.
-        CaptureError: the model fails, cannot be traced, changes state, or holds what has no meaning as a fixed graph.
-    """
-    if tie not in (None, 1, -1):
-        raise CaptureError("tie", f"is {tie!r}", "+1, -1 or None")
-    module = _module(module)
-    name = type(module).__name__
-    if example_input.ndim in (2, 4) and example_input.shape[0] > 1:
-        example_input = example_input[:1].clone()
-    eager = Eager(module, output, name)
-    with eager.running():
-        first = eager.logits(example_input)
-        gm = to_graph(export_program(module, example_input), output)
-        refuse_effects(Work(gm, Range(-INPUT_BOUND, INPUT_BOUND)))
-        compare(gm, example_input, first, name)
-        for other in (example_input, another(example_input)):  # a model with a memory, or one traced for one image
-            compare(gm, other, eager.logits(other), name)
-    return finish(gm, example_input, eager, tie=tie, image=image, probes=probes, on_stage=on_stage)
-
-
-def _module(given: object) -> nn.Module:
-    """The module itself, out of torch.compile's wrapper."""
-    if isinstance(given, nn.Module):
-        inner = getattr(given, "_orig_mod", given)
-        assert isinstance(inner, nn.Module)
-        return inner
-    what = f"the class {given.__name__}" if isinstance(given, type) else f"a {type(given).__name__}"
-    raise CaptureError("model", f"is {what}", "an nn.Module with its weights loaded")
+    """`read_module`, then `normal_form`: a network as its author wrote it, captured."""
+    traced = read_module(module, example_input, output=output)
+    return normal_form(traced, tie=tie, image=image, probes=probes, on_stage=on_stage)
 
 
 def capture_pt2(
@@ -94,22 +52,66 @@ def capture_pt2(
     probes: Sequence[torch.Tensor] = (),
     on_stage: OnStage | None = None,
 ) -> Captured:
-    """Captures the network in a `.pt2` archive of `torch.export.save`; nothing in the file can run code.
+    """`read_archive`, then `normal_form`: the network in a `.pt2` archive, captured."""
+    traced = read_archive(path, example_input, output=output)
+    return normal_form(traced, tie=tie, image=image, probes=probes, on_stage=on_stage)
+
+
+def read_module(module: nn.Module, example_input: torch.Tensor, *, output: int | None = None) -> Traced:
+    """Traces a network as its author wrote it.
+
+    The module is put into eval mode, run without gradients, traced, and compared bit for bit with its own runs; its
+    training flags are put back afterwards.
+
+    Args:
+        module: any `nn.Module` that takes one tensor.
+        example_input: (1, ...) one input in the model's own domain (normalised, if the model expects that); of a batch
+            (4 or 2 axes) the first is taken.
+        output: which tensor the logits are, where the model returns several.
+
+    Raises:
+        CaptureError: the model fails, cannot be traced, changes state, or holds what has no meaning as a fixed graph.
+    """
+    module = _module(module)
+    name = type(module).__name__
+    if example_input.ndim in (2, 4) and example_input.shape[0] > 1:
+        example_input = example_input[:1].clone()
+    eager = Eager(module, output, name)
+    with eager.running():
+        first = eager.logits(example_input)
+        gm = to_graph(export_program(module, example_input), output)
+        refuse_effects(Work(gm, Range(-INPUT_BOUND, INPUT_BOUND)))
+        compare(gm, example_input, first, name)
+        for other in (example_input, another(example_input)):  # a model with a memory, or one traced for one image
+            compare(gm, other, eager.logits(other), name)
+    return Traced(gm, example_input, eager)
+
+
+def _module(given: object) -> nn.Module:
+    """The module itself, out of torch.compile's wrapper."""
+    if isinstance(given, nn.Module):
+        inner = getattr(given, "_orig_mod", given)
+        if isinstance(inner, nn.Module):
+            return inner
+    what = f"the class {given.__name__}" if isinstance(given, type) else f"a {type(given).__name__}"
+    raise CaptureError("model", f"is {what}", "an nn.Module with its weights loaded")
+
+
+def read_archive(path: str | Path, example_input: torch.Tensor | None = None, *, output: int | None = None) -> Traced:
+    """Reads the network in a `.pt2` archive of `torch.export.save`; nothing in the file can run code.
 
     Args:
         path: the archive.
         example_input: by default the archive's own sample input.
-        tie, image, output, probes, on_stage: as in `capture`.
+        output: as in `read_module`.
 
     Raises:
-        Fault: a pass changed what the network computes.
         CaptureError: the file is no plain archive, or its program is no fixed function of one image.
     """
     program, sample = load_program(path)
     example = example_input if example_input is not None else sample
     if example is None:
         raise CaptureError(str(path), "holds no sample input", "pass an example input")
-    eager = Eager(program.module(check_guards=False), output, Path(path).name, switches=False)
     gm = to_graph(decompose(program, str(path)), output)
     source = next(n for n in gm.graph.nodes if n.op == "placeholder")
     if shape(source) != tuple(example.shape) or dtype(source) is not example.dtype:
@@ -119,8 +121,9 @@ def capture_pt2(
             "an example of the exported shape and dtype",
         )
     refuse_effects(Work(gm, Range(-INPUT_BOUND, INPUT_BOUND)))
+    eager = Eager(program.module(check_guards=False), output, Path(path).name, switches=False)
     compare(gm, example, eager(example), Path(path).name)
-    return finish(gm, example, eager, tie=tie, image=image, probes=probes, on_stage=on_stage)
+    return Traced(gm, example, eager)
 
 
 def another(example: torch.Tensor) -> torch.Tensor:
@@ -128,32 +131,47 @@ def another(example: torch.Tensor) -> torch.Tensor:
     return example.flip(-1).roll(1, -1) if example.ndim > 1 else example.flip(0)
 
 
-def finish(
-    gm: fx.GraphModule,
-    example: torch.Tensor,
-    eager: Eager,
+def normal_form(
+    traced: Traced,
     *,
-    tie: int | None,
-    image: Range | None,
+    tie: int | None = None,
+    image: Range | None = None,
     probes: Sequence[torch.Tensor] = (),
     on_stage: OnStage | None = None,
 ) -> Captured:
-    """From a traced graph to the captured network: everything that no longer needs the model."""
+    """From a traced graph (which is changed) to the captured network: everything that no longer needs the model.
+
+    Args:
+        tie: what sign(0) shall mean where a bit is needed: +1 or -1.  None leaves it to be refused or proved
+            unreachable.
+        image: bounds assumed of input elements; by default finite and within +-65536.
+        probes: more inputs like the example; each pass is checked on the example and on them.  An example of zeros is
+            a weak one: most sums are alike.
+        on_stage: gets the traced graph and the graph after each pass that changed it, by name.
+
+    Raises:
+        Fault: a pass changed what the network computes.
+        CaptureError: a pass refuses what it meets.
+    """
+    gm, example = traced.graph, traced.example
+    if tie not in (None, 1, -1):
+        raise CaptureError("tie", f"is {tie!r}", "+1, -1 or None")
     logits = gm.graph.output_node().args[0]
-    assert isinstance(logits, fx.Node)
     if example.dtype in (torch.float16, torch.bfloat16):
         raise CaptureError("forward", f"computes in {example.dtype}", "module.float() and a float32 example")
+    if not isinstance(logits, fx.Node):
+        raise CaptureError("forward", "returns a constant", "a network that looks at its input")
     if not dtype(logits).is_floating_point:
         raise CaptureError(where(logits), f"gives {dtype(logits)}", "return the logits; the device takes their argmax")
     work = Work(gm, image or _default_bounds(example.dtype), tie)
     work.note(f"input elements are assumed to be finite and within [{work.image.lo:g}, {work.image.hi:g}]")
-    normalise(work, [example, *(probe for probe in probes if probe.shape == example.shape)], on_stage)
+    normalise(work, [example, *probes], on_stage)
     values = infer(gm, work.image)
     for node in gm.graph.nodes:
         if node.op == "call_function" and not is_known(node):
             work.note(f"{where(node)}: {op_name(node)} is not known; its result is taken as real-valued")
     points = find_points(gm, values)
-    return Captured(gm, values, example, points, tuple(work.proofs), tuple(work.notes), eager, tuple(work.moved))
+    return Captured(gm, values, example, points, tuple(work.proofs), tuple(work.notes), traced.eager, tuple(work.moved))
 
 
 def _default_bounds(kind: torch.dtype) -> Range:
