@@ -27,12 +27,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "toolchain": {"errors", "resources", "boards"},
     "targets": {"errors", "boards"},
     "link": {"errors", "program", "targets"},
-    "report": {"errors", "program"},
+    "report": {"errors", "program", "targets"},
     "nn": {"errors", "data"},
     "build": {"errors", "resources", "program", "plan", "render", "boards", "toolchain"},
-    "deploy": {"errors", "program", "plan", "boards", "build", "targets", "link"},
+    "deploy": {"errors", "program", "plan", "build", "targets", "link"},
     "zoo": {"errors", "program"},
-    "measure": {"errors", "program", "boards", "data", "deploy", "targets", "link", "report"},
+    "measure": {"errors", "program", "data", "deploy", "targets", "link", "report"},
 }
 TORCH_ALLOWED = {"capture", "lower", "oracle", "exporting", "nn"}  # cli may import it, but only inside functions
 

@@ -5,34 +5,24 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from xnorc import __version__
-from xnorc.boards import Board
 from xnorc.data import Samples
 from xnorc.deploy import Device, running
 from xnorc.errors import DataError
 from xnorc.link.session import DeviceRun, Sample, Verify, stream_samples
 from xnorc.program import Program, digest
-from xnorc.report.results import Accuracy, Agreement, Classification, Data, Report, Where, wrong_samples
+from xnorc.report.results import Accuracy, Agreement, Classification, Data, Report, wrong_samples
 from xnorc.report.rows import Layer, Memory, flash_memory, layers, ram_memory, spans
+from xnorc.targets import Target
+from xnorc.targets.host import Host
 
-OnSample = Callable[[str, Sample], None]  # (target kind, sample)
+OnSample = Callable[[Target, Sample], None]
 OnText = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Target:
-    """Where the device is: its kind, the board (None on the host), and for `serial` its port."""
-
-    kind: str
-    board: Board | None = None
-    port: str | None = None
-    baud: int | None = None
 
 
 def measure(
@@ -65,8 +55,8 @@ def measure(
         )
     logits = program.run(samples.x)
     host = None
-    if target.kind != "host":
-        host, _ = _stream(program, samples, Target("host"), out, on_sample, on_text)
+    if target.board is not None:
+        host, _ = _stream(program, samples, Host(), out, on_sample, on_text)
     device, on = _stream(program, samples, target, out, on_sample, on_text)
     return _report(program, samples, target, data_name, pytorch, logits, host, device, on)
 
@@ -74,13 +64,11 @@ def measure(
 def _stream(
     program: Program, samples: Samples, target: Target, out: Path, on_sample: OnSample | None, on_text: OnText | None
 ) -> tuple[DeviceRun, Device]:
-    folder = out / (target.board.name if target.board is not None else "host")
-    where = {"port": target.port, "baud": target.baud, "on_text": on_text}
-    with running(program, target.kind, target.board, folder, **where) as device:  # type: ignore[arg-type]
+    with running(program, target, out / target.name, on_text=on_text) as device:
 
         def told(sample: Sample) -> None:
             if on_sample is not None:
-                on_sample(target.kind, sample)
+                on_sample(target, sample)
 
         return stream_samples(device.client, samples.x, samples.y, program, Verify.NONE, told), device
 
@@ -96,15 +84,14 @@ def _report(
     device: DeviceRun,
     on: Device,
 ) -> Report:
-    board, steps, labels = target.board, on.plan.steps, logits.argmax(axis=1)
-    counts = [board.counts(target.kind, round(t)) for t in device.layer_ticks] if board is not None else None
-    rows = layers(program, steps, counts)
-    totals = [board.counts(target.kind, int(t)) for t in device.ticks] if board is not None else []
+    steps, labels = on.plan.steps, logits.argmax(axis=1)
+    rows = layers(program, steps, _counts(target, [round(t) for t in device.layer_ticks]))
+    totals = _counts(target, [int(t) for t in device.ticks]) or []
     on_host = host if host is not None else device
     return Report(
         model=program.name,
         digest=digest(program).hex(),
-        where=_where(target),
+        target=target,
         data=Data(data_name, len(samples), samples.classes, samples.note),
         accuracy=Accuracy(
             pytorch=None if pytorch is None else float((pytorch == samples.y).mean()),
@@ -122,7 +109,7 @@ def _report(
         layers=rows,
         arena=spans(program, steps),
         arena_bytes=on.plan.arena,
-        memories=_memories(on, rows) if board is not None else (),
+        memories=_memories(on, rows),
         count=float(np.mean(totals)) if totals else None,
         spread=(min(totals), max(totals)) if totals else None,
         notes=program.notes,
@@ -131,17 +118,17 @@ def _report(
     )
 
 
-def _where(target: Target) -> Where:
-    board = target.board
-    if board is None:
-        return Where(target.kind)
-    return Where(target.kind, board.name, board.title, board.core, board.count_unit(target.kind))
+def _counts(target: Target, ticks: Sequence[int]) -> list[int] | None:
+    """Instructions or cycles of each; None where the target counts none."""
+    counts = [target.count(each) for each in ticks]
+    return [each for each in counts if each is not None] if target.unit else None
 
 
 def _memories(on: Device, rows: tuple[Layer, ...]) -> tuple[Memory, ...]:
-    if on.firmware is None or on.board is None:
+    if on.firmware is None:
         return ()
-    image, memory = on.firmware.image, on.board.memory
+    image = on.firmware.image
+    memory = image.board.memory
     return (
         flash_memory(rows, image.flash, memory.flash.length),
         ram_memory(on.plan.arena, image.stack, image.ram, memory.ram.length),

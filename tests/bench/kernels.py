@@ -32,7 +32,7 @@ from xnorc.program.nodes.sumpool2d import SumPool2d
 from xnorc.program.nodes.threshold import Threshold
 from xnorc.render.vectors import Vector, render_vectors
 from xnorc.resources import folder
-from xnorc.targets import open_target
+from xnorc.targets.qemu import Qemu
 
 LAYERS = {  # name: (h, w, in_ch, out_ch, kernel, pad, kind of the output)
     "L1 3x3 64->64 16x16": (16, 16, 64, 64, 3, 1, Kind.BIT),
@@ -128,9 +128,10 @@ def count(board: Board, vectors: list[Vector], out: Path) -> dict[str, int]:
     out.mkdir(parents=True, exist_ok=True)
     (out / "vectors.h").write_text(render_vectors(vectors))
     sources = [firmware / "app" / "vectors.c", *sorted((firmware / "kernels").glob("*.c"))]
+    target = Qemu(board)
     image = build_image(board, sources, out, defines={"PORT_SEMIHOSTING": 1}, name="bench")
     lines = []
-    with open_target("qemu", board, image.elf, timeout=60) as stream:
+    with target.open(image.elf, timeout=60) as stream:
         text = b""
         while b"done passed=" not in text or not text.endswith(b"\n"):
             piece = stream.read(1)
@@ -142,7 +143,7 @@ def count(board: Board, vectors: list[Vector], out: Path) -> dict[str, int]:
         if "status=fail" in line:
             raise SystemExit(line)
     found = (re.match(r"case name=(\S+) status=ok ticks=(\d+)", line) for line in lines)
-    return {m[1]: board.counts("qemu", int(m[2])) for m in found if m}
+    return {m[1]: target.count(int(m[2])) for m in found if m}
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ import pytest
 from xnorc.boards import Board, all_boards, load
 from xnorc.errors import ToolError
 from xnorc.targets.pipe import ProcessStream
-from xnorc.targets.qemu import open_qemu
+from xnorc.targets.qemu import Qemu
 from xnorc.toolchain import Image
 
 Built = Callable[[Board, str], Image]
@@ -65,7 +65,7 @@ STRANGERS = {
 def boot(need: Callable[..., None], built: Built) -> Callable[[Board, str], ProcessStream]:
     def start(board: Board, program: str) -> ProcessStream:
         need("qemu-system-arm")
-        return open_qemu(board, built(board, program).elf, timeout=20)
+        return Qemu(board).open(built(board, program).elf, timeout=20)
 
     return start
 
@@ -171,10 +171,10 @@ def test_ticks_count_the_instructions_of_a_known_loop(board: Board, boot: Boot) 
         stream.write(b"h")
         assert struct.unpack("<I", stream.read(4))[0] == board.clock.hz
         short, double, long = (ask(stream, b"l", n)[0] for n in (10_000, 20_000, 12_000_000))
-        assert abs(board.counts("qemu", double - short) - 20_000) <= 1  # two instructions a turn, exact to a tick
+        assert abs(Qemu(board).count(double - short) - 20_000) <= 1  # two instructions a turn, exact to a tick
         wraps = long >> 24
         assert wraps >= 1
-        extra = board.counts("qemu", long - short) - 2 * (12_000_000 - 10_000)
+        extra = Qemu(board).count(long - short) - 2 * (12_000_000 - 10_000)
         assert 0 <= extra <= 10 * (wraps + 1)  # the wrap's interrupt is all that is added
         assert extra > 0
 

@@ -18,7 +18,7 @@ from xnorc.boards import Board, all_boards
 from xnorc.build import build_image
 from xnorc.render.vectors import Vector, chunks, render_vectors
 from xnorc.resources import folder
-from xnorc.targets.qemu import open_qemu
+from xnorc.targets.qemu import Qemu
 
 CODE = 28 * 1024  # bytes of flash for the runner and the kernels
 DATA = 512  # bytes of RAM for guards and variables
@@ -36,7 +36,7 @@ def run_on_board(board: Board, vectors: list[Vector], out: Path) -> str:
     firmware = folder("firmware")
     sources = [firmware / "app" / "vectors.c", *sorted((firmware / "kernels").glob("*.c"))]
     image = build_image(board, sources, out, defines={"PORT_SEMIHOSTING": 1})
-    with open_qemu(board, image.elf, timeout=60) as stream:
+    with Qemu(board).open(image.elf, timeout=60) as stream:
         text = b""
         while b"\ndone " not in b"\n" + text or not text.endswith(b"\n"):
             more = stream.read(max(1, stream.in_waiting))

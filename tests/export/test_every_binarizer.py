@@ -28,6 +28,9 @@ from xnorc.nn import all_binarizers, all_networks, make_network
 from xnorc.oracle.compare import compare
 from xnorc.plan import plan
 from xnorc.program import Program
+from xnorc.targets import Target
+from xnorc.targets.host import Host
+from xnorc.targets.qemu import Qemu
 
 NETWORKS, BINARIZERS = sorted(all_networks()), sorted(all_binarizers())
 DEEP = {"resnet18": ("design", "dysign"), "reactnet": ("asd", "lab"), "resnet20": ("asd", "dysign", "lab_pair")}
@@ -79,13 +82,13 @@ def test_c_equals_the_program_in_every_tensor(
 ) -> None:
     made, x = exported(network, binarizer)
     for target in targets:
-        kind, board = ("host", None) if target == "host" else ("qemu", load_board(target))
-        need("gcc") if board is None else need("arm-none-eabi-gcc", "qemu-system-arm")
-        if target == "microbit" and not _fits(made.program, board):
+        where: Target = Host() if target == "host" else Qemu(load_board(target))
+        need("gcc") if where.board is None else need("arm-none-eabi-gcc", "qemu-system-arm")
+        if target == "microbit" and not _fits(made.program, where.board):
             if len(targets) > 1:
                 continue
-            kind, board = "host", None  # its turn is not lost
-        with running(made.program, kind, board, tmp_path / target, sanitize=kind == "host") as device:
+            where = Host()  # its turn is not lost
+        with running(made.program, where, tmp_path / target, sanitize=True) as device:
             stream_samples(device.client, x[:2], None, made.program, Verify.TENSORS)  # raises at the first other bit
     rows = [row for row in compare(made, x[:6]).rows if row.kind == "bit"]
     assert rows

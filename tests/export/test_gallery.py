@@ -26,6 +26,9 @@ from xnorc.link.session import Verify, stream_samples
 from xnorc.lower import Lowered
 from xnorc.oracle.compare import compare
 from xnorc.program import Program
+from xnorc.targets import Target
+from xnorc.targets.host import Host
+from xnorc.targets.qemu import Qemu
 
 NAMES = gallery.names()
 IMAGES = 1000
@@ -79,7 +82,7 @@ def test_streams_cost_at_most_three_tenths_of_a_point(name: str) -> None:
 def test_host_c_equals_the_program_in_every_tensor(name: str, need: Callable[..., None], tmp_path: Path) -> None:
     need("gcc")
     module, made = lowered(name)
-    check(made.program, "host", as_images(gallery.images(module, 8, seed=8)), tmp_path)
+    check(made.program, Host(), as_images(gallery.images(module, 8, seed=8)), tmp_path)
 
 
 @pytest.mark.emulator
@@ -89,10 +92,9 @@ def test_an_emulated_board_equals_the_program_in_every_tensor(
 ) -> None:
     need("arm-none-eabi-gcc", "qemu-system-arm")
     module, made = lowered(name)
-    check(made.program, "qemu", as_images(gallery.images(module, 4, seed=9)), tmp_path)
+    check(made.program, Qemu(load_board("mps2_an386")), as_images(gallery.images(module, 4, seed=9)), tmp_path)
 
 
-def check(program: Program, kind: str, x: np.ndarray, folder: Path) -> None:
-    board = load_board("mps2_an386") if kind == "qemu" else None
-    with running(program, kind, board, folder, sanitize=kind == "host") as device:
+def check(program: Program, target: Target, x: np.ndarray, folder: Path) -> None:
+    with running(program, target, folder, sanitize=True) as device:
         stream_samples(device.client, x, None, program, Verify.TENSORS)  # raises at the first differing bit

@@ -16,7 +16,7 @@ from tests.link.wire import LossyStream
 from xnorc.boards import load
 from xnorc.link.client import Client
 from xnorc.link.session import Verify, stream_samples
-from xnorc.targets.qemu import open_qemu
+from xnorc.targets.qemu import Qemu
 
 
 @pytest.mark.emulator
@@ -26,7 +26,7 @@ def test_noise_and_a_bad_line_change_nothing_on_a_board(name: str, tmp_path: Pat
     board = load(name)
     image = build_fake_firmware(board, tmp_path)
     program, x = fake.program(), fake.images(12)
-    with open_qemu(board, image.elf) as stream:
+    with Qemu(board).open(image.elf) as stream:
         stream.write(random.Random(7).randbytes(20_000))
         client = Client(LossyStream(stream, 0.02, seed=5), patience=60, first_wait=0.1)
         assert client.connect(digest=fake.DIGEST).board == name

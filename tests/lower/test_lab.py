@@ -34,6 +34,8 @@ from xnorc.oracle.compare import compare
 from xnorc.program import Kind, Program
 from xnorc.program.nodes.bconv2d import BConv2d
 from xnorc.program.nodes.iconv2d import IConv2d
+from xnorc.targets.host import Host
+from xnorc.targets.qemu import Qemu
 
 SHAPE = (1, 2, 9, 8)
 FORMS = {"lab": LAB, "lab_pair": LABPair}
@@ -296,7 +298,7 @@ def test_boards_of_three_cores_give_every_bit(board: str, need: Callable[..., No
     need("arm-none-eabi-gcc", "qemu-system-arm")
     for form, pad, weight_bits in itertools.product(sorted(FORMS), ["replicate", "zero"], [8, 16]):
         program = lowered(network(form, pad), SHAPE, weight_bits=weight_bits).program
-        with running(program, "qemu", load_board(board), tmp_path / form / pad / str(weight_bits)) as device:
+        with running(program, Qemu(load_board(board)), tmp_path / form / pad / str(weight_bits)) as device:
             stream_samples(device.client, images(SHAPE, 3, 5), None, program, Verify.TENSORS)
 
 
@@ -312,7 +314,7 @@ def test_reference_networks_run_in_c(
     result = compare(made, images(shape, 6, 2))
     bits = [r for r in result.rows if r.kind == "bit"]
     assert sum(r.forced for r in bits) <= 0.005 * sum(r.elements for r in bits)
-    with running(made.program, "host", None, tmp_path, sanitize=True) as device:
+    with running(made.program, Host(), tmp_path, sanitize=True) as device:
         stream_samples(device.client, images(shape, 3, 5), None, made.program, Verify.TENSORS)
 
 

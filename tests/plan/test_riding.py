@@ -23,6 +23,8 @@ from xnorc.program import Kind, Program, Tensor, Window
 from xnorc.program.nodes.compare import Compare
 from xnorc.render.model import render_model
 from xnorc.report import rows
+from xnorc.targets.host import Host
+from xnorc.targets.qemu import Qemu
 
 
 def without(program: Program, monkeypatch: pytest.MonkeyPatch) -> Plan:
@@ -177,8 +179,7 @@ def test_the_link_reads_every_tensor_forwards_and_backwards(
     program = everything()
     image = np.random.default_rng(4).integers(0, 256, program.input.shape).astype(np.uint8)
     want = program.trace(image[None])
-    kind, board = ("host", None) if name == "host" else ("qemu", load(name))
-    with running(program, kind, board, tmp_path) as device:
+    with running(program, Host() if name == "host" else Qemu(load(name)), tmp_path) as device:
         assert pairs(device.plan)
         ran = device.client.sample(image.tobytes())
         assert list(ran.logits) == want["logits"][0].reshape(-1).tolist()

@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from xnorc.boards import load
 from xnorc.program import Kind, Program, Tensor, Thresholds, Window
 from xnorc.program.nodes.bconv2d import BConv2d
 from xnorc.program.nodes.threshold import Threshold
 from xnorc.report import rows
-from xnorc.report.results import Accuracy, Agreement, Classification, Data, Report, Where, wrong_samples
+from xnorc.report.results import Accuracy, Agreement, Classification, Data, Report, wrong_samples
+from xnorc.targets.qemu import Qemu
 
 TRUTHS = np.array([0, 0, 0, 1, 1, -1, 1, 2])
 LABELS = np.array([0, 0, 1, 1, 1, 2, 0, 0])
@@ -60,7 +62,7 @@ def report(**fields: object) -> Report:
     made = Report(
         model="tiny",
         digest="00112233aabbccdd",
-        where=Where("qemu", "mps2_an386", "Arm MPS2+ AN386", "cortex-m4", "instructions"),
+        target=Qemu(load("mps2_an386")),
         data=Data("toy", 8, ("zero", "one", "two"), "only for tests"),
         accuracy=Accuracy(found.accuracy, found.accuracy, None, found.accuracy),
         agreement=Agreement(8, 8, None, 7),

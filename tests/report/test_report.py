@@ -20,7 +20,8 @@ from tests.report.example import IMAGES, LABELS, STEPS, TRUTHS, program, report
 from xnorc.report import pictures, rows, tables
 from xnorc.report.html import page, write_html
 from xnorc.report.json_report import document, write_json
-from xnorc.report.results import Accuracy, Agreement, Classification, Data, Where, wrong_samples
+from xnorc.report.results import Accuracy, Agreement, Classification, Data, wrong_samples
+from xnorc.targets.host import Host
 
 
 @given(st.integers(2, 6), st.integers(0, 60), st.integers(0, 2**32 - 1))
@@ -108,7 +109,7 @@ def test_the_memory_table_shows_shares_where_the_total_is_known() -> None:
 def test_the_summary_says_what_ran_where() -> None:
     expected = "tiny on Arm MPS2+ AN386 by qemu, 57.14 % of 7, 1,000 instructions per inference"
     assert tables.summary(report()) == expected
-    assert tables.summary(report(where=Where("host"), count=None, accuracy=Accuracy())) == "tiny on host"
+    assert tables.summary(report(target=Host(), count=None, accuracy=Accuracy())) == "tiny on host"
 
 
 def test_the_json_report_has_the_fields_that_others_read(tmp_path: Path) -> None:
@@ -222,7 +223,7 @@ def test_the_same_report_is_the_same_page() -> None:
 def test_a_bare_report_is_a_page_too() -> None:
     nothing = Classification.of(np.zeros(0, int), np.zeros(0, int), 3)
     bare = report(
-        where=Where("host"),
+        target=Host(),
         data=Data("random images", 4),
         accuracy=Accuracy(),
         agreement=Agreement(4),

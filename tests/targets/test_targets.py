@@ -18,11 +18,34 @@ import pytest
 from xnorc.boards import Board, load
 from xnorc.build import build_image
 from xnorc.errors import BoardError, ToolError
-from xnorc.targets import open_target
-from xnorc.targets.qemu import open_qemu
+from xnorc.targets import Target, emulators, kind_of, kinds
+from xnorc.targets.host import Host
+from xnorc.targets.qemu import Qemu
+from xnorc.targets.renode import Renode
+from xnorc.targets.serial import Serial
 
 Need = Callable[..., None]
 ECHO = Path(__file__).parents[1] / "boards" / "echo.c"
+
+
+def test_kinds_are_found_and_say_what_reports_need_of_them() -> None:
+    assert list(kinds()) == ["host", "qemu", "renode", "serial"]
+    f4, an386, netduino = load("stm32f4_discovery"), load("mps2_an386"), load("netduinoplus2")
+    targets: list[Target] = [Host(), Qemu(an386), Renode(f4), Serial(netduino, "/dev/ttyACM0")]
+    assert [t.unit for t in targets] == ["", "instructions", "instructions", "cycles"]
+    assert [t.name for t in targets] == ["host", "mps2_an386", "stm32f4_discovery", "netduinoplus2"]
+    assert [t.label for t in targets][:2] == ["host C", "mps2_an386 on qemu"]
+    assert [t.emulated for t in targets] == [False, True, True, False]
+    assert [emulators(board) for board in (f4, an386)] == [("renode",), ("qemu",)]
+
+
+def test_ticks_become_instructions_on_an_emulator_and_cycles_on_a_board() -> None:
+    an386, netduino, discovery = load("mps2_an386"), load("netduinoplus2"), load("stm32f4_discovery")
+    assert Qemu(an386).count(16) == 10  # 25 MHz: 1.6 ticks an instruction
+    assert Qemu(netduino).count(10752) == 1000  # 168 MHz in QEMU: 10.752
+    assert Renode(discovery).count(1234) == 1234
+    assert Serial(netduino, "/dev/ttyACM0").count(1234) == 1234
+    assert Host().count(1234) is None
 
 
 @pytest.fixture(scope="session")
@@ -40,7 +63,7 @@ Echo = Callable[[Board], Path]
 @pytest.mark.emulator
 def test_qemu_answers_and_is_gone_after_close(echo: Echo) -> None:
     board = load("mps2_an386")
-    stream = open_qemu(board, echo(board))
+    stream = Qemu(board).open(echo(board))
     assert stream.read(11) == b"mps2_an386\n"
     pid = stream.process.pid
     stream.close()
@@ -58,9 +81,9 @@ def test_qemu_is_gone_too_when_nobody_closes_the_stream(echo: Echo) -> None:
     program = f"""
 from pathlib import Path
 from xnorc.boards import load
-from xnorc.targets.qemu import open_qemu
-print(open_qemu(load("mps2_an386"), Path({str(echo(board))!r})).process.pid, flush=True)
-stream = open_qemu(load("mps2_an386"), Path({str(echo(board))!r}))
+from xnorc.targets.qemu import Qemu
+print(Qemu(load("mps2_an386")).open(Path({str(echo(board))!r})).process.pid, flush=True)
+stream = Qemu(load("mps2_an386")).open(Path({str(echo(board))!r}))
 print(stream.process.pid, flush=True)
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
@@ -74,7 +97,7 @@ print(stream.process.pid, flush=True)
 @pytest.mark.emulator
 def test_a_read_ends_with_what_there_is_when_the_time_is_over(echo: Echo) -> None:
     board = load("mps2_an386")
-    with open_qemu(board, echo(board), timeout=0.2) as stream:
+    with Qemu(board).open(echo(board), timeout=0.2) as stream:
         stream.read(11)
         begin = time.monotonic()
         stream.write(b"abc")
@@ -89,7 +112,7 @@ def test_a_read_ends_with_what_there_is_when_the_time_is_over(echo: Echo) -> Non
 def test_three_kilobytes_go_round_in_well_under_a_second(echo: Echo) -> None:
     board = load("mps2_an386")
     data = bytes(range(256)) * 12
-    with open_qemu(board, echo(board), timeout=10) as stream:
+    with Qemu(board).open(echo(board), timeout=10) as stream:
         stream.read(11)
         begin = time.monotonic()
         stream.write(data)
@@ -105,7 +128,7 @@ def test_a_core_that_locks_up_is_told_with_its_place(echo: Echo) -> None:
         "nrf51-soc.sram-size=1024",
     )  # the stack's top lies beyond: the first push faults, so does its handler
     with (
-        open_qemu(board, echo(board), extra=less) as stream,
+        Qemu(board, extra=less).open(echo(board)) as stream,
         pytest.raises(ToolError, match=r"locked up at pc [0-9a-f]{8}"),
     ):
         stream.read(20)
@@ -115,7 +138,7 @@ def test_a_core_that_locks_up_is_told_with_its_place(echo: Echo) -> None:
 def test_what_qemu_says_about_its_end_is_in_the_error(echo: Echo) -> None:
     board = load("mps2_an386")
     with (
-        open_qemu(board, echo(board), extra=("-cpu", "cortex-m99")) as stream,
+        Qemu(board, extra=("-cpu", "cortex-m99")).open(echo(board)) as stream,
         pytest.raises(ToolError, match=r"qemu-system-arm: ended with status 1: .*cortex-m99"),
     ):
         stream.read(20)
@@ -124,7 +147,7 @@ def test_what_qemu_says_about_its_end_is_in_the_error(echo: Echo) -> None:
 @pytest.mark.emulator
 def test_writing_to_a_dead_target_is_an_error_and_no_endless_wait(echo: Echo) -> None:
     board = load("mps2_an386")
-    with open_qemu(board, echo(board)) as stream:
+    with Qemu(board).open(echo(board)) as stream:
         stream.process.kill()
         with pytest.raises(ToolError, match="ended with status -9"):
             stream.write(bytes(1 << 20))
@@ -133,27 +156,23 @@ def test_writing_to_a_dead_target_is_an_error_and_no_endless_wait(echo: Echo) ->
 def test_a_target_that_cannot_be_opened_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     f4, an386 = load("stm32f4_discovery"), load("mps2_an386")
     with pytest.raises(BoardError, match=r"stm32f4_discovery: has no \[qemu\] table"):
-        open_target("qemu", f4, tmp_path / "x.elf")
+        Qemu(f4)
     with pytest.raises(BoardError, match=r"mps2_an386: has no \[renode\] table"):
-        open_target("renode", an386, tmp_path / "x.elf")
+        Renode(an386)
     with pytest.raises(ToolError, match=r"'hw' is none \(host, qemu, renode, serial\)"):
-        open_target("hw", an386)
-    with pytest.raises(ToolError, match="serial: needs a port"):
-        open_target("serial", an386)
-    with pytest.raises(ToolError, match="qemu: needs a program"):
-        open_target("qemu", an386)
+        kind_of("hw")
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ToolError, match=r"qemu-system-arm: is not on the PATH \(apt-get install qemu-system-arm\)"):
-        open_target("qemu", an386, tmp_path / "x.elf")
+        Qemu(an386).open(tmp_path / "x.elf")
     with pytest.raises(ToolError, match=r"renode: is not on the PATH \(Renode 1\.15\.3"):
-        open_target("renode", f4, tmp_path / "x.elf")
+        Renode(f4).open(tmp_path / "x.elf")
 
 
 @pytest.mark.emulator
 def test_a_missing_elf_file_is_named(need: Need, tmp_path: Path) -> None:
     need("qemu-system-arm")
     with pytest.raises(ToolError, match=r"there is no .*gone\.elf \(xnorc build\)"):
-        open_target("qemu", load("mps2_an386"), tmp_path / "gone.elf")
+        Qemu(load("mps2_an386")).open(tmp_path / "gone.elf")
 
 
 # A serial port
@@ -181,7 +200,7 @@ def echo_server() -> Iterator[int]:
 
 
 def test_a_serial_port_may_be_a_url(echo_server: int) -> None:
-    stream = open_target("serial", load("mps2_an386"), port=f"socket://127.0.0.1:{echo_server}", timeout=5)
+    stream = Serial(load("mps2_an386"), f"socket://127.0.0.1:{echo_server}").open(timeout=5)
     try:
         stream.write(b"hello")
         assert stream.read(5) == b"hello"
@@ -195,7 +214,7 @@ def test_a_serial_port_may_be_a_device(need: Need) -> None:
     ours, theirs = pty.openpty()
     tty.setraw(theirs)
     try:
-        stream = open_target("serial", load("stm32f4_discovery"), port=os.ttyname(theirs), baud=9600, timeout=5)
+        stream = Serial(load("stm32f4_discovery"), os.ttyname(theirs), baud=9600).open(timeout=5)
         stream.write(b"\x00\xff\r\n\x03")
         assert os.read(ours, 5) == b"\x00\xff\r\n\x03"
         os.write(ours, b"\x11\x13\x00")
@@ -209,7 +228,7 @@ def test_a_serial_port_may_be_a_device(need: Need) -> None:
 @pytest.mark.parametrize("port", ["/dev/no-such-port", "socket://127.0.0.1:1", "nonsense://x", "rfc2217://127.0.0.1:1"])
 def test_a_port_that_cannot_be_opened_is_one_line_with_the_ports_there_are(port: str) -> None:
     with pytest.raises(ToolError, match="cannot be opened") as caught:
-        open_target("serial", load("mps2_an386"), port=port, timeout=0.5)
+        Serial(load("mps2_an386"), port).open(timeout=0.5)
     assert str(caught.value).startswith(f"{port}: ")
     assert "ports here: " in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -252,7 +271,7 @@ def renode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_renode_gets_the_firmware_the_port_and_a_temporary_folder_of_its_own(renode: Path) -> None:
-    stream = open_target("renode", load("stm32f4_discovery"), renode / "firmware.elf", timeout=5)
+    stream = Renode(load("stm32f4_discovery")).open(renode / "firmware.elf", timeout=5)
     scratch = b""
     while not scratch.endswith(b"\n"):
         scratch += stream.read(1)
@@ -266,10 +285,10 @@ def test_renode_gets_the_firmware_the_port_and_a_temporary_folder_of_its_own(ren
 def test_a_renode_that_dies_at_start_is_told_with_its_words(renode: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BROKEN", "1")
     with pytest.raises(ToolError, match=r"renode: ended with status 1: There was an error executing command"):
-        open_target("renode", load("stm32f4_discovery"), renode / "firmware.elf")
+        Renode(load("stm32f4_discovery")).open(renode / "firmware.elf")
 
 
 def test_renode_without_its_script_is_refused(renode: Path) -> None:
     (renode / "run.resc").unlink()
     with pytest.raises(ToolError, match=r"there is no .*run\.resc \(xnorc build\)"):
-        open_target("renode", load("stm32f4_discovery"), renode / "firmware.elf")
+        Renode(load("stm32f4_discovery")).open(renode / "firmware.elf")

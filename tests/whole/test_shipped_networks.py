@@ -16,9 +16,11 @@ from xnorc.build import build_firmware
 from xnorc.data import digits
 from xnorc.deploy import running
 from xnorc.link.session import Verify, stream_samples
-from xnorc.measure import Target, measure
+from xnorc.measure import measure
 from xnorc.plan import plan, reserved_for
 from xnorc.program import digest
+from xnorc.targets.host import Host
+from xnorc.targets.qemu import Qemu
 
 BOARDS = [board.name for board in all_boards() if board.qemu is not None]
 
@@ -77,7 +79,7 @@ def test_no_bit_differs_from_pytorch_on_real_and_random_images(network: torch.nn
 def test_host_c_equals_the_program_in_every_tensor_under_sanitizers(need: Callable[..., None], tmp_path: Path) -> None:
     need("gcc")
     program, samples = zoo.program("digits"), digits().test.take(slice(40))
-    with running(program, "host", None, tmp_path, sanitize=True) as device:
+    with running(program, Host(), tmp_path, sanitize=True) as device:
         found = stream_samples(device.client, samples.x, samples.y, program, Verify.TENSORS)
     assert found.verified is Verify.TENSORS
     assert len(found.labels) == 40
@@ -90,7 +92,7 @@ def test_the_board_gives_every_held_out_digit_the_programs_logits(
 ) -> None:
     need("arm-none-eabi-gcc", "qemu-system-arm")
     program, samples = zoo.program("digits"), digits().test
-    report = measure(program, samples, Target("qemu", load(name)), tmp_path, data_name="digits")
+    report = measure(program, samples, Qemu(load(name)), tmp_path, data_name="digits")
     found = report.agreement
     assert found.device_logits == found.host_logits == found.samples == 361
     assert report.accuracy.device == report.accuracy.host == report.accuracy.program
@@ -114,7 +116,7 @@ def test_the_planner_leaves_the_application_the_ram_it_takes(
 def test_every_tensor_on_a_board_equals_the_program(need: Callable[..., None], tmp_path: Path) -> None:
     need("arm-none-eabi-gcc", "qemu-system-arm")
     program, samples = zoo.program("digits"), digits().test.take(slice(10))
-    with running(program, "qemu", load("microbit"), tmp_path) as device:
+    with running(program, Qemu(load("microbit")), tmp_path) as device:
         found = stream_samples(device.client, samples.x, samples.y, program, Verify.TENSORS)
     assert found.verified is Verify.TENSORS
 
@@ -125,7 +127,7 @@ def test_instructions_are_the_same_from_boot_to_boot(need: Callable[..., None], 
     program, samples = zoo.program("digits"), digits().test.take(slice(5))
     ticks = []
     for boot in range(2):
-        with running(program, "qemu", load("mps2_an386"), tmp_path / str(boot)) as device:
+        with running(program, Qemu(load("mps2_an386")), tmp_path / str(boot)) as device:
             ticks.append(stream_samples(device.client, samples.x, samples.y).ticks)
     # The kernels' work is the same; a tick is 1.6 instructions, so a boundary may fall to either side of one.
     assert np.abs(ticks[0] - ticks[1]).max() <= 7

@@ -10,7 +10,7 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
-from xnorc.boards.board import ICOUNT_SHIFT, Board, Clock, Memory, Qemu, Region, Renode, Uart, Write
+from xnorc.boards.board import Board, Clock, Memory, Qemu, Region, Renode, Uart, Write
 from xnorc.boards.schema import CORES, parse, uart_ips
 from xnorc.boards.table import closest
 from xnorc.errors import BoardError
@@ -18,7 +18,6 @@ from xnorc.resources import folder
 
 __all__ = [
     "CORES",
-    "ICOUNT_SHIFT",
     "Board",
     "Clock",
     "Memory",

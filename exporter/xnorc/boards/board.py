@@ -1,12 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a board is to the rest of xnorc: frozen facts, and how its counter is read on each kind of target."""
+"""What a board is to the rest of xnorc: frozen facts."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
-
-ICOUNT_SHIFT = 6  # QEMU: one instruction is 2^6 ns of virtual time (docs/contracts.md section 6)
 
 
 @dataclass(frozen=True)
@@ -93,19 +90,3 @@ class Board:
     init: tuple[Write, ...]
     qemu: Qemu | None
     renode: Renode | None
-
-    @property
-    def emulators(self) -> tuple[str, ...]:
-        """Of `qemu` and `renode`, those that have this board."""
-        return tuple(kind for kind in ("qemu", "renode") if getattr(self, kind) is not None)
-
-    def count_unit(self, kind: str) -> str:
-        """What SysTick counts on a target: "instructions" on an emulator, "cycles" on a real board, "" on the host."""
-        return {"qemu": "instructions", "renode": "instructions", "serial": "cycles"}.get(kind, "")
-
-    def counts(self, kind: str, ticks: int) -> int:
-        """Ticks of this board's SysTick on a target (`qemu`, `renode`, `serial`) -> instructions or cycles, rounded."""
-        per_tick = Fraction(1)
-        if kind == "qemu" and self.qemu is not None:
-            per_tick = Fraction(10**9, self.qemu.hz << ICOUNT_SHIFT)
-        return round(ticks * per_tick)

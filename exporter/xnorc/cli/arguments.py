@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from xnorc.data import DataSet, Samples
-    from xnorc.measure import Target
     from xnorc.program import Program
+    from xnorc.targets import Target
 
 
 def program_folder(word: str) -> Path:
@@ -54,7 +54,12 @@ BoardName = Annotated[
 ]
 Emulator = Annotated[
     str | None,
-    typer.Option("--emulator", "-e", help="qemu, renode or host (default: what has the board).", show_default=False),
+    typer.Option(
+        "--emulator",
+        "-e",
+        help="host, qemu or renode (default: what has the board).",
+        show_default=False,
+    ),
 ]
 Port = Annotated[
     str | None, typer.Option("--port", "-p", help="Serial port or URL of a flashed board.", show_default=False)
@@ -87,7 +92,7 @@ def numbers(text: str | None, option: str) -> tuple[float, ...] | None:
         raise DataError(option, f"{text!r} is not a list of numbers", "numbers with commas between") from error
 
 
-def target_of(emulator: str | None, port: str | None, board: str) -> Target:
+def target_of(emulator: str | None, port: str | None, board: str, baud: int | None = None) -> Target:
     """Where the options put the device; without --emulator and --port, the emulator that has the board.
 
     Raises:
@@ -95,21 +100,25 @@ def target_of(emulator: str | None, port: str | None, board: str) -> Target:
         BoardError: no such board, or nothing emulates it.
     """
     from xnorc.boards import load
-    from xnorc.measure import Target
+    from xnorc.targets import emulators, kinds
+    from xnorc.targets.host import Host
+    from xnorc.targets.serial import Serial
 
     if port is not None and emulator is not None:
         hint = "one says where the board is, the other that there is none"
         raise ToolError("--port", "and --emulator were both given", hint)
-    if emulator not in (None, "qemu", "renode", "host"):
-        raise ToolError("--emulator", f"{emulator!r} is none", "qemu, renode or host")
-    if emulator == "host":
-        return Target("host")
+    known = {name: kind for name, kind in kinds().items() if kind is not Serial}
+    if emulator is not None and emulator not in known:
+        raise ToolError("--emulator", f"{emulator!r} is none", ", ".join(known))
+    if emulator == Host.kind:
+        return Host()
     where = load(board)
     if port is not None:
-        return Target("serial", where, port)
-    if emulator is None and not where.emulators:
+        return Serial(where, port, baud)
+    found = emulators(where)
+    if emulator is None and not found:
         raise BoardError(where.name, "has no emulator", "give --port, or --emulator host")
-    return Target(emulator or where.emulators[0], where)
+    return known[emulator or found[0]](where)
 
 
 def held_out(name: str) -> Samples:

@@ -16,6 +16,7 @@ def command(as_json: bool = JSON) -> None:
     [bold]Example[/bold]: xnorc boards
     """
     from xnorc.boards import all_boards
+    from xnorc.targets import emulators
 
     boards = all_boards()
     if as_json:
@@ -31,7 +32,7 @@ def command(as_json: bool = JSON) -> None:
     for heading in ("emulators", "what it is"):
         table.add_column(heading)
     for b in boards:
-        emulators = ", ".join(name for name in ("qemu", "renode") if getattr(b, name) is not None) or "-"
+        emulated = ", ".join(emulators(b)) or "-"
         flash, ram = b.memory.flash.length // 1024, b.memory.ram.length // 1024
-        table.add_row(b.name, b.core, f"{flash} KiB", f"{ram} KiB", f"{b.clock.hz / 1e6:g} MHz", emulators, b.title)
+        table.add_row(b.name, b.core, f"{flash} KiB", f"{ram} KiB", f"{b.clock.hz / 1e6:g} MHz", emulated, b.title)
     console.print(table)

@@ -13,16 +13,16 @@ if TYPE_CHECKING:
 
     from xnorc.data import Samples
     from xnorc.link.session import Sample
-    from xnorc.measure import Target
     from xnorc.program import Program
     from xnorc.report.results import Report
+    from xnorc.targets import Target
 
 
 def measure_live(
     program: Program, samples: Samples, target: Target, out: Path, data_name: str, pytorch: np.ndarray | None
 ) -> Report:
     """`measure` with a progress bar per target that shows the accuracy so far."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
     from xnorc.measure import measure
 
@@ -35,14 +35,13 @@ def measure_live(
         console=progress_console,
     )
     with bar:
-        tasks: dict[str, object] = {}
+        tasks: dict[str, TaskID] = {}
 
-        def seen(kind: str, sample: Sample) -> None:
-            if kind not in tasks:
-                on = f"{target.board.name} on {kind}" if target.board is not None and kind != "host" else "host C"
-                tasks[kind] = bar.add_task(on, total=len(samples), accuracy="")
+        def seen(where: Target, sample: Sample) -> None:
+            if where.label not in tasks:
+                tasks[where.label] = bar.add_task(where.label, total=len(samples), accuracy="")
             share = f"{100 * sample.correct / sample.known:.2f} %" if sample.known else "-"
-            bar.update(tasks[kind], completed=sample.done, accuracy=share)  # type: ignore[arg-type]
+            bar.update(tasks[where.label], completed=sample.done, accuracy=share)
 
         return measure(
             program,
@@ -68,11 +67,10 @@ def finish(report: Report, out: Path, as_json: bool) -> None:
     if as_json:
         emit(document(report))
         return
-    console.print(layer_table(report.layers, report.where.unit))
+    console.print(layer_table(report.layers, report.target.unit))
     if report.memories:
         console.print(memory_table(report.memories))
-    device = report.where.board or report.where.kind
-    console.print(accuracy_table(report.accuracy, report.agreement, f"{device} ({report.where.kind})"))
+    console.print(accuracy_table(report.accuracy, report.agreement, f"{report.target.name} ({report.target.kind})"))
     if report.data.caveat:
         console.print(f"[yellow]{report.data.caveat}[/]")
     console.print(summary(report))

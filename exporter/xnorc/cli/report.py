@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -52,8 +51,8 @@ def command(
         raise DataError("--data", "is missing", "an .npz with x and y, or digits, mnist:FILE, cifar10:FILE, a folder")
     program, samples = load(program_dir), held_out(data)
     samples = samples.take(slice(limit))
-    target = replace(target_of(emulator, port, board), baud=baud)
-    folder = out or results_folder(program_dir) / "report" / (target.board.name if target.board is not None else "host")
+    target = target_of(emulator, port, board, baud)
+    folder = out or results_folder(program_dir) / "report" / target.name
     report = measure_live(program, samples, target, folder, data, None)
     finish(report, folder, as_json)
     if not agrees(report):

@@ -45,27 +45,25 @@ def command(
     from xnorc.program import load
 
     program = load(program_dir)
-    target = target_of(emulator, port, board)
-    kind, where = target.kind, target.board
+    target = target_of(emulator, port, board, baud)
     x, y = samples_for(program, data, limit)
-    build_folder = results_folder(program_dir) / (where.name if where is not None else "host")
     rows: list[dict[str, Any]] = []
 
     def show(sample: Sample) -> None:
-        count = where.counts(kind, sample.ticks) if where is not None else None
+        count = target.count(sample.ticks)
         truth = sample.truth if sample.truth >= 0 else None
         rows.append({"label": sample.label, "truth": truth, "logits": sample.logits.tolist(), "count": count})
         if not as_json:
             told = "" if truth is None else f"  truth {truth}" + ("" if truth == sample.label else "  [red]wrong[/]")
-            work = "" if count is None or where is None else f"  {count:,} {where.count_unit(kind)}"
+            work = "" if count is None else f"  {count:,} {target.unit}"
             console.print(f"sample {sample.index}: label {sample.label}{told}{work}  logits {sample.logits.tolist()}")
 
-    with running(program, kind, where, build_folder, port=port, baud=baud, on_text=progress_console.print) as device:
+    build_folder = results_folder(program_dir) / target.name
+    with running(program, target, build_folder, on_text=progress_console.print) as device:
         result = stream_samples(device.client, x, y, program, Verify.TENSORS if check else Verify.NONE, show)
     if as_json:
-        unit = where.count_unit(kind) if where is not None else ""
-        emit(
-            {"target": kind, "board": where and where.name, "unit": unit, "accuracy": result.accuracy, "samples": rows}
-        )
+        board_name = None if target.board is None else target.board.name
+        head = {"target": target.kind, "board": board_name, "unit": target.unit}
+        emit({**head, "accuracy": result.accuracy, "samples": rows})
     elif check:
         console.print(f"[green]every tensor of {len(x)} samples equals the integer program, bit for bit[/]")

@@ -34,7 +34,7 @@ def write_html(report: Report, path: Path) -> None:
 
 def _content(report: Report) -> dict[str, Any]:
     names = [report.data.class_name(label) for label in range(len(report.classification.confusion))]
-    device = report.where.title or report.where.board or report.where.kind
+    device = report.target.title
     found = report.classification
     return {
         "r": report,
@@ -43,7 +43,7 @@ def _content(report: Report) -> dict[str, Any]:
         "accuracies": tables.accuracy_lines(report.accuracy, report.agreement, device),
         "classes": list(zip(names, found.confusion.sum(axis=1), found.precision, found.recall, strict=True)),
         "confusion": Markup(pictures.confusion_svg(found.confusion, names)),
-        "layers": Markup(pictures.layers_svg(report.layers, report.where.unit)) if report.layers else "",
+        "layers": Markup(pictures.layers_svg(report.layers, report.target.unit)) if report.layers else "",
         "arena": Markup(pictures.arena_svg(report.arena, labels(report.layers), report.arena_bytes))
         if report.arena
         else "",

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from xnorc.report.results import Report
+from xnorc.targets import Target
 
 SCHEMA = 1
 
@@ -31,7 +32,7 @@ def document(report: Report) -> dict[str, Any]:
     return {
         "schema": {"name": "xnorc.report", "version": SCHEMA},
         "model": {"name": report.model, "digest": report.digest, "notes": list(report.notes)},
-        "target": asdict(report.where),
+        "target": _target(report.target),
         "data": asdict(report.data),
         "accuracy": asdict(report.accuracy),
         "agreement": asdict(report.agreement),
@@ -41,7 +42,7 @@ def document(report: Report) -> dict[str, Any]:
         ],
         "confusion": found.confusion.tolist(),
         "inference": {
-            "unit": report.where.unit,
+            "unit": report.target.unit,
             "mean": report.count,
             "least": report.spread[0] if report.spread else None,
             "greatest": report.spread[1] if report.spread else None,
@@ -56,6 +57,17 @@ def document(report: Report) -> dict[str, Any]:
 def write_json(report: Report, path: Path) -> None:
     """Write `document(report)`."""
     path.write_text(json.dumps(document(report), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def _target(target: Target) -> dict[str, str]:
+    board = "" if target.board is None else target.board.name
+    return {
+        "kind": target.kind,
+        "board": board,
+        "title": target.title if board else "",
+        "core": target.core,
+        "unit": target.unit,
+    }
 
 
 def _number(share: np.floating[Any]) -> float | None:

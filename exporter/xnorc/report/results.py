@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from xnorc.report.rows import Layer, Memory, Span
+from xnorc.targets import Target
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,26 +98,13 @@ class Wrong:
     image: np.ndarray
 
 
-@dataclass(frozen=True)
-class Where:
-    """The target: its kind (host, qemu, renode, serial) and the board, empty on the host.
-
-    `unit` is what `count` and `Layer.count` are: "instructions", "cycles", or "" where nothing is counted.
-    """
-
-    kind: str
-    board: str = ""
-    title: str = ""
-    core: str = ""
-    unit: str = ""
-
-
 @dataclass(frozen=True, eq=False)
 class Report:
     """Everything a report says.
 
     Attributes:
         digest: hexadecimal, of the program.
+        target: where it ran; `target.unit` is what `count` and `Layer.count` are.
         count: instructions or cycles of one inference, the mean over all samples; None where nothing is counted.
         spread: least and greatest of these counts.
         arena: places of tensors over time; arena_bytes long.
@@ -128,7 +116,7 @@ class Report:
 
     model: str
     digest: str
-    where: Where
+    target: Target
     data: Data
     accuracy: Accuracy
     agreement: Agreement

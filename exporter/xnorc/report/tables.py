@@ -69,12 +69,12 @@ def accuracy_lines(accuracy: Accuracy, agreement: Agreement, device: str) -> tup
 
 def summary(report: Report) -> str:
     """One line: what ran where, how well, at what cost."""
-    by = f" by {report.where.kind}" if report.where.kind in ("qemu", "renode") else ""
-    parts = [f"{report.model} on {report.where.title or report.where.board or report.where.kind}{by}"]
+    by = f" by {report.target.kind}" if report.target.emulated else ""
+    parts = [f"{report.model} on {report.target.title}{by}"]
     if report.accuracy.device is not None:
         parts.append(f"{percent(report.accuracy.device)} of {report.classification.samples:,}")
     if report.count is not None:
-        parts.append(f"{number(report.count)} {report.where.unit} per inference")
+        parts.append(f"{number(report.count)} {report.target.unit} per inference")
     return ", ".join(parts)
 
 

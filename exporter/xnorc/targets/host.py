@@ -6,12 +6,35 @@ from __future__ import annotations
 import socket
 import subprocess
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from xnorc.errors import ToolError
 from xnorc.targets.pipe import ProcessStream
+from xnorc.targets.target import Target
 
 SANITIZERS = ("ERROR: AddressSanitizer", "runtime error:")  # what their findings carry
+
+
+@dataclass(frozen=True)
+class Host(Target):
+    """This machine.  Nothing is counted: its clock measures the machine, not the program."""
+
+    kind: ClassVar[str] = "host"
+    board: None = None
+
+    @property
+    def label(self) -> str:
+        return "host C"
+
+    def open(self, image: Path, timeout: float | None = 5.0) -> HostStream:
+        """Run the executable `image`.
+
+        Raises:
+            ToolError: it does not start.
+        """
+        return HostStream(image, timeout)
 
 
 class HostStream(ProcessStream):

@@ -14,64 +14,90 @@ import socket
 import subprocess
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from xnorc.boards import Board
 from xnorc.errors import BoardError, ToolError
 from xnorc.targets.pipe import ProcessStream
+from xnorc.targets.target import Target
 
 START_SECONDS = 60.0  # a cold start under mono on a busy machine
 
 
-def open_renode(
-    board: Board, elf: Path, *, timeout: float | None = 30.0, start: float = START_SECONDS
-) -> ProcessStream:
-    """Boot `elf` in Renode by the run.resc that lies beside it.
+@dataclass(frozen=True)
+class Renode(Target):
+    """A board that Renode emulates.
 
-    Args:
-        timeout: seconds, as `Stream.timeout`.
+    Attributes:
         start: seconds that Renode may take to open its socket.
 
     Raises:
         BoardError: Renode has no such platform (the board file has no [renode]).
-        ToolError: renode, the ELF file or run.resc is missing, or Renode does not come up.
     """
-    if board.renode is None:
-        raise BoardError(board.name, "has no [renode] table", "a board that Renode emulates: see `xnorc boards`")
-    program = shutil.which("renode")
-    if program is None:
-        raise ToolError("renode", "is not on the PATH", "Renode 1.15.3 from its release page, unpacked and on the PATH")
-    script = elf.with_name("run.resc")
-    for file in (elf, script):
-        if not file.is_file():
-            raise ToolError("renode", f"there is no {file}", "xnorc build")
-    scratch = tempfile.mkdtemp(prefix="xnorc-")
-    said = tempfile.TemporaryFile()  # noqa: SIM115 (the stream closes it)
-    port = free_port()
-    commands = f"$elf=@{quoted(elf.resolve())}; $port={port}; i @{quoted(script.resolve())}"
-    # Standard input stays open: the monitor ends when it closes, and `close` ends the process.
-    process = subprocess.Popen(
-        [program, "--disable-xwt", "--console", "--plain", "-e", commands],
-        stdin=subprocess.PIPE,
-        stdout=said,
-        stderr=said,
-        env={**os.environ, "TMPDIR": scratch},
-    )
 
-    def clean() -> None:
-        if process.stdin is not None:
-            process.stdin.close()
-        shutil.rmtree(scratch, ignore_errors=True)
+    kind: ClassVar[str] = "renode"
+    unit: ClassVar[str] = "instructions"
+    board: Board
+    start: float = START_SECONDS
 
-    try:
-        link = connect(process, port, start)
-    except BaseException:
-        stream = ProcessStream("renode", process, socket.socket(), said, timeout, clean)
-        died = process.poll() is not None
-        failure = stream.failure() if died else ToolError("renode", f"did not open its socket within {start:g} s")
-        stream.close()
-        raise failure from None
-    return ProcessStream("renode", process, link, said, timeout, clean)
+    def __post_init__(self) -> None:
+        if self.board.renode is None:
+            hint = "a board that Renode emulates: see `xnorc boards`"
+            raise BoardError(self.board.name, "has no [renode] table", hint)
+
+    @classmethod
+    def emulates(cls, board: Board) -> bool:
+        return board.renode is not None
+
+    def count(self, ticks: int) -> int:
+        """Instructions: Renode carries out one a tick."""
+        return ticks
+
+    def open(self, image: Path, timeout: float | None = 30.0) -> ProcessStream:
+        """Boot the ELF file `image` by the run.resc that lies beside it.
+
+        Raises:
+            ToolError: renode, the ELF file or run.resc is missing, or Renode does not come up.
+        """
+        program = shutil.which("renode")
+        if program is None:
+            hint = "Renode 1.15.3 from its release page, unpacked and on the PATH"
+            raise ToolError("renode", "is not on the PATH", hint)
+        script = image.with_name("run.resc")
+        for file in (image, script):
+            if not file.is_file():
+                raise ToolError("renode", f"there is no {file}", "xnorc build")
+        scratch = tempfile.mkdtemp(prefix="xnorc-")
+        said = tempfile.TemporaryFile()  # noqa: SIM115 (the stream closes it)
+        port = free_port()
+        commands = f"$elf=@{quoted(image.resolve())}; $port={port}; i @{quoted(script.resolve())}"
+        # Standard input stays open: the monitor ends when it closes, and `close` ends the process.
+        process = subprocess.Popen(
+            [program, "--disable-xwt", "--console", "--plain", "-e", commands],
+            stdin=subprocess.PIPE,
+            stdout=said,
+            stderr=said,
+            env={**os.environ, "TMPDIR": scratch},
+        )
+
+        def clean() -> None:
+            if process.stdin is not None:
+                process.stdin.close()
+            shutil.rmtree(scratch, ignore_errors=True)
+
+        try:
+            link = connect(process, port, self.start)
+        except BaseException:
+            stream = ProcessStream("renode", process, socket.socket(), said, timeout, clean)
+            died = process.poll() is not None
+            failure = (
+                stream.failure() if died else ToolError("renode", f"did not open its socket within {self.start:g} s")
+            )
+            stream.close()
+            raise failure from None
+        return ProcessStream("renode", process, link, said, timeout, clean)
 
 
 def connect(process: subprocess.Popen[bytes], port: int, seconds: float) -> socket.socket:

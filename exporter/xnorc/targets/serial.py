@@ -3,25 +3,50 @@
 
 from __future__ import annotations
 
-import serial
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
 
 from xnorc.boards import Board
 from xnorc.errors import ToolError
 from xnorc.targets.stream import Stream
+from xnorc.targets.target import Target
 
 
-def open_serial(board: Board, port: str, *, baud: int | None = None, timeout: float | None = 5.0) -> Stream:
-    """Open `port` at the board's baud rate (or `baud`), 8N1, without touching the modem lines more than opening does.
+@dataclass(frozen=True)
+class Serial(Target):
+    """A board that was flashed with the program before.
 
-    Raises:
-        ToolError: there is no such port, it is busy, or its URL is malformed; names the ports that exist.
+    Attributes:
+        port: the serial port's name or URL.
+        baud: instead of the board's.
     """
-    try:
-        stream: Stream = serial.serial_for_url(port, baudrate=baud or board.uart.baud, timeout=timeout)
-    except (serial.SerialException, ValueError, OSError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ToolError(port, f"cannot be opened: {reason}", ports()) from error
-    return stream
+
+    kind: ClassVar[str] = "serial"
+    unit: ClassVar[str] = "cycles"
+    board: Board
+    port: str
+    baud: int | None = None
+
+    def count(self, ticks: int) -> int:
+        """Core cycles: what SysTick counts."""
+        return ticks
+
+    def open(self, image: Path | None = None, timeout: float | None = 5.0) -> Stream:
+        """Open the port, 8N1, without touching the modem lines more than opening does; `image` is not read.
+
+        Raises:
+            ToolError: there is no such port, it is busy, or its URL is malformed; names the ports that exist.
+        """
+        import serial
+
+        baud = self.baud or self.board.uart.baud
+        try:
+            stream: Stream = serial.serial_for_url(self.port, baudrate=baud, timeout=timeout)
+        except (serial.SerialException, ValueError, OSError) as error:
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise ToolError(self.port, f"cannot be opened: {reason}", ports()) from error
+        return stream
 
 
 def ports() -> str:

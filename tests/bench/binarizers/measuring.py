@@ -142,12 +142,13 @@ def _on_host(
     """The labels (N,) of the C program, and what to tell of them beside PyTorch's `labels`."""
     from xnorc.deploy import running
     from xnorc.link.session import Sample, Verify, stream_samples
+    from xnorc.targets.host import Host
 
     def told(sample: Sample) -> None:
         on_step("host C", sample.done, len(test))
 
     proved = test.take(slice(PROVED))
-    with running(program, "host", None, out / "host") as device:
+    with running(program, Host(), out / "host") as device:
         stream_samples(device.client, proved.x, proved.y, program, Verify.LOGITS, told)
         ran = stream_samples(device.client, test.x, test.y, program, Verify.NONE, told)
     return ran.labels, {
@@ -162,14 +163,15 @@ def _on_board(program: Program, name: str, test: Samples, out: Path, on_step: On
     from xnorc.boards import load
     from xnorc.deploy import running
     from xnorc.link.session import Verify, stream_samples
+    from xnorc.targets.qemu import Qemu
 
     chosen = np.linspace(0, len(test) - 1, COUNTED).astype(int)
-    x, y, board = test.x[chosen], test.y[chosen], load(name)
+    x, y, target = test.x[chosen], test.y[chosen], Qemu(load(name))
     try:
-        with running(program, "qemu", board, out / name) as device:
+        with running(program, target, out / name) as device:
             stream_samples(device.client, x[:1], y[:1], program, Verify.TENSORS)
             ran = stream_samples(device.client, x, y, program, Verify.LOGITS, lambda s: on_step(name, s.done, COUNTED))
-            counts = [int(board.counts("qemu", int(ticks))) for ticks in ran.ticks]
+            counts = [target.count(int(ticks)) for ticks in ran.ticks]
             assert device.firmware is not None
             image, plan = device.firmware.image, device.plan
     except FitError as error:
