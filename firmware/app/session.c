@@ -212,19 +212,12 @@ static link_error_t layers(const uint8_t *body, uint32_t bytes, reply_t *reply, 
 
 link_error_t session_request(uint8_t type, const uint8_t *body, uint32_t bytes, reply_t *reply, uint32_t *detail) {
     switch (type) {
-    case LINK_HELLO:
-        return bytes == LINK_HELLO_BYTES ? hello(reply) : LINK_BAD_LENGTH;
-    case LINK_LOAD:
-        return load(body, bytes, reply, detail);
-    case LINK_RUN:
-        return run(body, bytes, reply, detail);
-    case LINK_TENSOR:
-        return tensor(body, bytes, reply, detail);
-    case LINK_TOTALS:
-        return totals(body, bytes, reply, detail);
-    case LINK_LAYERS:
-        return layers(body, bytes, reply, detail);
-    default:
-        return LINK_UNKNOWN_TYPE;
+    case LINK_HELLO: return bytes == LINK_HELLO_BYTES ? hello(reply) : LINK_BAD_LENGTH;
+    case LINK_LOAD: return load(body, bytes, reply, detail);
+    case LINK_RUN: return run(body, bytes, reply, detail);
+    case LINK_TENSOR: return tensor(body, bytes, reply, detail);
+    case LINK_TOTALS: return totals(body, bytes, reply, detail);
+    case LINK_LAYERS: return layers(body, bytes, reply, detail);
+    default: return LINK_UNKNOWN_TYPE;
     }
 }

@@ -13,8 +13,8 @@
 #include "port.h"
 #include "vectors.h"
 
-#define GUARD 16u    // bytes behind each buffer that no kernel may touch
-#define FILL 0xA5u   // what buffers hold before a kernel runs: neither 0 nor all ones
+#define GUARD 16u  // bytes behind each buffer that no kernel may touch
+#define FILL 0xA5u // what buffers hold before a kernel runs: neither 0 nor all ones
 
 static uint64_t out[(VECTORS_OUT + GUARD + 7u) / 8u];
 static uint64_t scratch[(VECTORS_SCRATCH + GUARD + 7u) / 8u];

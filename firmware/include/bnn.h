@@ -158,11 +158,11 @@ void bnn_bconv2d_words(const bnn_bconv2d_t *node, const uint32_t *in, void *out,
 // The fast form for maps (bconv2d_lookup.c says how it counts): weights bit-sliced over 32 output channels, thresholds
 // as the initial content of the counters.  groups is 1.
 typedef struct {
-    const uint32_t *weights; // (BNN_WORDS(out_ch), kh, kw, in_ch): bit c is the sign of output channel 32 g + c
-    const uint32_t *bias;    // (classes of rows, n_cols, BNN_WORDS(out_ch), planes): counters before the first tap
-    const uint8_t *rows;     // (out_h) class of each output row
-    const uint8_t *cols;     // (out_w) class of each output column
-    const int32_t *base;     // (classes of rows, n_cols) dot of an empty counter; NULL where bias holds thresholds
+    const uint32_t *weights;     // (BNN_WORDS(out_ch), kh, kw, in_ch): bit c is the sign of output channel 32 g + c
+    const uint32_t *bias;        // (classes of rows, n_cols, BNN_WORDS(out_ch), planes): counters before the first tap
+    const uint8_t *rows;         // (out_h) class of each output row
+    const uint8_t *cols;         // (out_w) class of each output column
+    const int32_t *base;         // (classes of rows, n_cols) dot of an empty counter; NULL where bias holds thresholds
     bnn_thresholds_t thresholds; // for BIT output that bias cannot express (thr2); thr is NULL otherwise
     const uint32_t *flip;        // (BNN_WORDS(out_ch)) for BIT output by bias
     bnn_window_t window;
@@ -317,7 +317,7 @@ typedef struct {
     const int16_t *slope;  // (ch) Q3.12
     const int16_t *after;  // (ch)
     int32_t low, high;
-    uint32_t pixels;           // h * w
+    uint32_t pixels; // h * w
     uint16_t ch;
     uint8_t in_kind, out_kind; // I8, I16
     uint8_t sums_kind;         // I16, I32

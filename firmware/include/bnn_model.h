@@ -15,14 +15,14 @@ typedef struct {
 
 typedef struct {
     const char *name;
-    uint8_t digest[8];            // names the program; equal programs, equal digests
-    uint32_t input_bytes;         // uint8 image, HWC, at arena + 0; never overwritten by a node
-    uint32_t arena_bytes;         // what the app must own, 8-byte aligned
-    uint16_t nodes;               // number of nodes
-    uint16_t logits;              // number of int32 logits
-    bnn_tensor_t input;           // offset 0
-    bnn_tensor_t logits_at;       // valid once the last node has run
-    const bnn_tensor_t *outputs;  // [nodes] where node k's output lies while node k has just run
+    uint8_t digest[8];           // names the program; equal programs, equal digests
+    uint32_t input_bytes;        // uint8 image, HWC, at arena + 0; never overwritten by a node
+    uint32_t arena_bytes;        // what the app must own, 8-byte aligned
+    uint16_t nodes;              // number of nodes
+    uint16_t logits;             // number of int32 logits
+    bnn_tensor_t input;          // offset 0
+    bnn_tensor_t logits_at;      // valid once the last node has run
+    const bnn_tensor_t *outputs; // [nodes] where node k's output lies while node k has just run
 } bnn_model_t;
 
 extern const bnn_model_t bnn_model;

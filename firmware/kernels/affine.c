@@ -16,7 +16,8 @@ void bnn_affine_ref(const bnn_affine_t *node, const void *in, void *out) {
                 } else {
                     v = bnn_load(in, i, node->in_kind);
                 }
-                const int64_t wide = ((int64_t)v * node->mul[at + c * node->step] + node->add[at + c * node->step]) >> node->shift;
+                const int64_t wide =
+                    ((int64_t)v * node->mul[at + c * node->step] + node->add[at + c * node->step]) >> node->shift;
                 const int64_t low = wide < node->low ? node->low : wide;
                 bnn_store(out, i, node->out_kind, (int32_t)(low > node->high ? node->high : low));
             }

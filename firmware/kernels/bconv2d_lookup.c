@@ -21,10 +21,10 @@
 // (BNN_PAD_SKIP) has it taken off.  Which instructions run depends on shapes alone, never on data.
 #include "bnn_bits.h"
 
-#define LEVELS 24      // planes at most
-#define SLOT 8u        // table words of one pair
-#define BLOCK 128u     // table words of 32 inputs: 16 pairs
-#define HALF 64u       // table words of 8 pairs: an index byte reaches 252 bytes
+#define LEVELS 24  // planes at most
+#define SLOT 8u    // table words of one pair
+#define BLOCK 128u // table words of 32 inputs: 16 pairs
+#define HALF 64u   // table words of 8 pairs: an index byte reaches 252 bytes
 
 // gcc's first scheduling pass lengthens live ranges until everything spills.
 #if defined(__GNUC__) && !defined(__clang__)
@@ -229,7 +229,9 @@ static void unslice(const uint32_t *plane, uint32_t planes, int32_t base, int32_
     for (uint32_t low = 8; low < planes; low += 8) {
         transpose(plane + low, planes - low, word);
         UNROLL for (uint32_t j = 0; j < 8; j++) {
-            UNROLL for (uint32_t k = 0; k < 4; k++) dots[8u * k + j] -= (int32_t)((word[j] >> 8u * k & 255u) << (low + 1u));
+            UNROLL for (uint32_t k = 0; k < 4; k++) {
+                dots[8u * k + j] -= (int32_t)((word[j] >> 8u * k & 255u) << (low + 1u));
+            }
         }
     }
 }

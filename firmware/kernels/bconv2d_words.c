@@ -69,7 +69,10 @@ static runs_t gather(const bnn_bconv2d_t *node, const uint32_t *in, uint32_t y, 
     if (kx1 == 0) return (runs_t){0}; // nothing of the window lies inside
     const uint32_t width = (kx1 - kx0) * words;
     runs_t runs = {
-        .start = (ky0 * win->kw + kx0) * words, .length = width, .rows = ky1 - ky0, .step = win->kw * words,
+        .start = (ky0 * win->kw + kx0) * words,
+        .length = width,
+        .rows = ky1 - ky0,
+        .step = win->kw * words,
         .n = (int32_t)((ky1 - ky0) * (kx1 - kx0) * per_group),
     };
     if (width == runs.step) { // whole rows are one run

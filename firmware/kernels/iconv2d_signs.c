@@ -4,9 +4,9 @@
 // their 16 signed sums; then each output channel needs one lookup and one addition for four products.
 #include "iconv2d_window.h"
 
-#define ENTRIES 16u        // sums of four signed inputs; bit i of the index is the sign of input i
-#define TABLES 8u          // of one word of signs
-#define INPUTS 32u         // of one word of signs
+#define ENTRIES 16u // sums of four signed inputs; bit i of the index is the sign of input i
+#define TABLES 8u   // of one word of signs
+#define INPUTS 32u  // of one word of signs
 
 // table[s] = sum of (s bit i ? v[i] : -v[i]); entry 15 - s is entry s negated.
 static void build_table(const int16_t *v, int32_t *table) {

@@ -15,9 +15,9 @@
 #define QUAD 4u
 
 typedef struct {
-    size_t first;               // element that the first tap reads in channel 0
-    uint32_t rows, cols;        // taps
-    uint32_t row_step, col_step; // elements
+    size_t first;                 // element that the first tap reads in channel 0
+    uint32_t rows, cols;          // taps
+    uint32_t row_step, col_step;  // elements
     uint32_t weight, weight_step; // weights: to the first tap's from the quad's, from row to row
 } iconv2d_rect_t;
 

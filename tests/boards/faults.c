@@ -31,22 +31,14 @@ int main(void) {
     port_put('>'); // some UARTs drop what comes before they are enabled
     for (;;) {
         switch (port_get()) {
-        case 'u':
-            undefined_instruction();
-            break;
-        case 'a':
-            bad_address((volatile uint32_t *)BAD_ADDRESS);
-            break;
+        case 'u': undefined_instruction(); break;
+        case 'a': bad_address((volatile uint32_t *)BAD_ADDRESS); break;
         case 'm': // an odd address: ARMv6-M faults, ARMv7-M does not
             bad_address((volatile uint32_t *)((uintptr_t)&guard + 1u));
             break;
-        case 'o':
-            port_put((uint8_t)overflow(0));
-            break;
-        case 'e':
-            return 7;
-        default:
-            break;
+        case 'o': port_put((uint8_t)overflow(0)); break;
+        case 'e': return 7;
+        default: break;
         }
     }
 }

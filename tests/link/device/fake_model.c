@@ -10,7 +10,8 @@
 #define DOTS_AT 1080
 #define LOGITS_AT 360
 
-static const bnn_tensor_t outputs[BNN_NODES] = {{BITS_AT, 4 * PIXELS}, {DOTS_AT, 4 * BNN_LOGITS}, {LOGITS_AT, 4 * BNN_LOGITS}};
+static const bnn_tensor_t outputs[BNN_NODES] = {
+    {BITS_AT, 4 * PIXELS}, {DOTS_AT, 4 * BNN_LOGITS}, {LOGITS_AT, 4 * BNN_LOGITS}};
 
 const bnn_model_t bnn_model = {
     .name = "fake",
