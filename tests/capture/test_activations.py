@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -19,17 +20,17 @@ Fn = Callable[[torch.Tensor], torch.Tensor]
 
 class StaticFunction(Function):
     @staticmethod
-    def forward(ctx, x):
+    def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:
         ctx.save_for_backward(x)
         return torch.where(x >= 0, torch.ones_like(x), -torch.ones_like(x))
 
     @staticmethod
-    def backward(ctx, g):
+    def backward(ctx: Any, g: torch.Tensor) -> torch.Tensor:
         return g
 
 
 class OldFunction(Function):
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         self.save_for_backward(x)
         return x.sign().add_(0.5).sign_()
 
@@ -37,7 +38,7 @@ class OldFunction(Function):
 class Steps(nn.Module):
     """Bi-Real's piecewise polynomial, written with masks."""
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         hard = torch.sign(x)
         low, mid, high = (x < -1).float(), (x < 0).float(), (x < 1).float()
         soft = -1 * low + (x * x + 2 * x) * (1 - low)
@@ -46,13 +47,13 @@ class Steps(nn.Module):
         return hard.detach() - soft.detach() + soft
 
 
-def settle(x):
+def settle(x: torch.Tensor) -> torch.Tensor:
     o = torch.sign(x)
     o[o == 0] = 1
     return o
 
 
-def per_channel(x, shift=(0.1, -0.2, 0.3, 0.0)):
+def per_channel(x: torch.Tensor, shift: tuple[float, ...] = (0.1, -0.2, 0.3, 0.0)) -> torch.Tensor:
     return torch.sign(x + torch.tensor(shift).view(1, -1, 1, 1))
 
 
@@ -144,7 +145,7 @@ def test_a_tie_rule_is_what_zero_becomes(tie: int) -> None:
 
 
 class Sign(nn.Module):
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x.sign()
 
 
@@ -238,7 +239,7 @@ class Scaled(nn.Module):
         self.a = nn.Parameter(torch.tensor([0.5, 1.0, 2.0, 0.25]).view(1, 4, 1, 1))
         self.m = nn.Parameter(torch.tensor([0.0, 0.1, -0.3, 1.0]).view(1, 4, 1, 1))
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.a * (step(x) + self.m)
 
 
@@ -260,7 +261,7 @@ def test_a_batch_norm_after_the_sign_is_a_row_per_code() -> None:
 
 
 class Two(nn.Module):
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return step(x)
 
 
@@ -312,7 +313,7 @@ def test_prelu_and_hand_made_clamps_are_no_binarize_points() -> None:
             super().__init__()
             self.prelu = nn.PReLU(4)
 
-        def forward(self, x):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
             x = self.prelu(x)
             x = x * (x > -1).float() - (x <= -1).float()
             return step(x)
@@ -327,7 +328,7 @@ def test_magnitude_per_position_is_no_binary_input() -> None:
 
 def test_attention_scores_are_dots_of_two_points() -> None:
     class Scores(nn.Module):
-        def forward(self, x):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
             q = torch.where(x.flatten(2) >= 0, 1.0, -1.0)
             k = torch.where(x.flatten(2) >= 0.1, 1.0, -1.0)
             return (q.transpose(1, 2) @ k).mean((1, 2), keepdim=False)[:, None]

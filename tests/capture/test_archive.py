@@ -10,6 +10,7 @@ import pickle
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -27,7 +28,7 @@ class Bomb:
     def __init__(self, mark: Path) -> None:
         self.mark = mark
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         return os.system, (f"touch {self.mark}",)
 
 
@@ -138,11 +139,11 @@ def test_opaque_and_custom_objects_are_refused(saved: Path, tmp_path: Path) -> N
         assert "not a tensor" in refused(rewritten(saved, tmp_path / f"{prefix}.pt2", change), mark)
 
 
-def graph_of(document: dict) -> dict:
+def graph_of(document: dict[str, Any]) -> dict:
     return document["graph_module"]["graph"]
 
 
-def rename_input(document: dict, mark: Path) -> None:
+def rename_input(document: dict[str, Any], mark: Path) -> None:
     evil = f"x=__import__('os').system('touch {mark}')"
     text = json.dumps(document).replace('"name": "x"', json.dumps({"name": evil})[1:-1])
     document.clear()
@@ -165,7 +166,7 @@ HOSTILE_TARGETS = [
 
 @pytest.mark.parametrize("target", HOSTILE_TARGETS)
 def test_only_aten_operations_on_tensors_are_called(saved: Path, tmp_path: Path, target: str) -> None:
-    def change(document: dict) -> None:
+    def change(document: dict[str, Any]) -> None:
         graph_of(document)["nodes"][0]["target"] = target
 
     path = rewritten(saved, tmp_path / "a.pt2", edit_json("models/model.json", change))
@@ -175,7 +176,7 @@ def test_only_aten_operations_on_tensors_are_called(saved: Path, tmp_path: Path,
 def test_symbolic_expressions_are_not_evaluated(saved: Path, tmp_path: Path) -> None:
     mark = tmp_path / "ran"
 
-    def change(document: dict) -> None:
+    def change(document: dict[str, Any]) -> None:
         evil = {"as_expr": {"expr_str": f"__import__('os').system('touch {mark}')", "hint": None}}
         graph_of(document)["tensor_values"]["x"]["sizes"][0] = evil
 
@@ -186,7 +187,7 @@ def test_symbolic_expressions_are_not_evaluated(saved: Path, tmp_path: Path) -> 
 def test_guards_in_the_archive_are_dropped(saved: Path, tmp_path: Path) -> None:
     mark = tmp_path / "ran"
 
-    def change(document: dict) -> None:
+    def change(document: dict[str, Any]) -> None:
         document["guards_code"] = [f"__import__('os').system('touch {mark}')"]
 
     capture_pt2(rewritten(saved, tmp_path / "a.pt2", edit_json("models/model.json", change)))
@@ -199,7 +200,7 @@ def test_a_zip_bomb_is_refused_unread(saved: Path, tmp_path: Path) -> None:
 
 
 def test_claimed_shapes_must_fit_the_bytes(saved: Path, tmp_path: Path) -> None:
-    def change(config: dict) -> None:
+    def change(config: dict[str, Any]) -> None:
         payload = next(p for p in config["config"].values() if len(p["tensor_meta"]["sizes"]) == 4)
         payload["tensor_meta"]["sizes"][0] = {"as_int": 10**6}
 
@@ -304,7 +305,7 @@ def test_a_checkpoint_of_another_model_is_one_line(tmp_path: Path, state: object
 
 def test_dynamic_shapes_are_refused(tmp_path: Path) -> None:
     class Any(nn.Module):
-        def forward(self, x):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
             return x.mean((2, 3))
 
     batch = torch.export.Dim("batch", min=2, max=64)

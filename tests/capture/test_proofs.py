@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 
@@ -14,6 +16,9 @@ from xnorc.errors import CaptureError
 def spread(n: int) -> torch.Tensor:
     """Positive floats with full significands, over many binades (torch.rand has a grid of 2^-24)."""
     return torch.exp(3 * torch.randn(n, generator=torch.Generator().manual_seed(0)))
+
+
+Sum = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 def every_float16() -> torch.Tensor:
@@ -72,7 +77,7 @@ def bound_said(line: str) -> float:
         lambda h, c: ((h + c) + c) - c - c,
     ],
 )
-def test_the_bound_holds_for_every_half_float_of_any_sign(form) -> None:
+def test_the_bound_holds_for_every_half_float_of_any_sign(form: Sum) -> None:
     c = every_float16()
     c = c[c.abs() <= 8]
     for h in (torch.ones_like(c), -torch.ones_like(c)):

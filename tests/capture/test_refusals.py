@@ -26,29 +26,29 @@ class Base(nn.Module):
         self.norm = nn.BatchNorm2d(3)
         self.register_buffer("count", torch.zeros(()))
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.norm(self.conv(x)).mean((2, 3))
 
 
 class WritesBuffer(Base):
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         self.count += 1
         return super().forward(x)
 
 
 class WritesInput(Base):
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         x.mul_(2)
         return super().forward(x)
 
 
 class TrainsInForward(Base):
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return F.batch_norm(self.conv(x), None, None, training=True).mean((2, 3))
 
 
 class UpdatesStatistics(Base):
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         self.norm.train()
         return super().forward(x)
 
@@ -60,18 +60,18 @@ class NoRunningStatistics(Base):
 
 
 class Stochastic(Base):
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = self.conv(x)
         return torch.where(torch.rand_like(x) < torch.sigmoid(x), 1.0, -1.0).mean((2, 3))
 
 
 class DropsOutAlways(Base):
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return F.dropout(super().forward(x), 0.5, training=True)
 
 
 class Branches(Base):
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = self.conv(x)
         if x.max() > 1:
             x = x / 2
@@ -79,57 +79,57 @@ class Branches(Base):
 
 
 class TakesItem(Base):
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return super().forward(x) * x.abs().max().item()
 
 
 class Selects(Base):
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = self.conv(x)
         return x[x > 0].sum().view(1, 1)
 
 
 class Fails(Base):
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return undefined_name(x)  # noqa: F821
 
 
 class TwoInputs(Base):
-    def forward(self, x, y):
+    def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         return super().forward(x) + y
 
 
 class TwoOutputs(Base):
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return super().forward(x), x
 
 
 class Remembers(Base):
     calls = 0
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         self.calls += 1
         return super().forward(x) * self.calls
 
 
 class DividesByZero(Base):
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return F.conv2d(x, self.conv.weight / (self.count * 0), padding=1).clamp(0, 1).nan_to_num().mean((2, 3))
 
 
 class OpensAutocast(Base):
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         torch.autocast("cpu", dtype=torch.bfloat16).__enter__()
         return super().forward(x)
 
 
 class Decides(Base):
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return super().forward(x).argmax(1)
 
 
 class Recurses(Base):
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         while x.sum() < 100:
             x = x + 1
         return super().forward(x)
@@ -219,7 +219,7 @@ def test_the_training_flags_are_put_back() -> None:
 
 def test_a_model_that_asks_for_the_grad_mode_is_captured_without_gradients() -> None:
     class Asks(Base):
-        def forward(self, x):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
             return super().forward(x) * (2.0 if torch.is_grad_enabled() else 1.0)
 
     module = Asks().eval()
@@ -232,7 +232,7 @@ def test_a_model_that_asks_for_the_grad_mode_is_captured_without_gradients() -> 
 
 def test_a_soft_branch_without_bounds_is_refused() -> None:
     class Unbounded(Base):
-        def forward(self, x):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
             c = torch.exp(self.conv(x))
             return ((torch.where(c >= 1, 1.0, -1.0) - c).detach() + c).mean((2, 3))
 

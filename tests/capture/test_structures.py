@@ -26,7 +26,7 @@ class Buffer(nn.Module):
         super().__init__()
         self.register_buffer("tile", TILE.repeat(3, 3)[None, None])
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return step(x - self.tile)
 
 
@@ -35,7 +35,7 @@ class Repeats(nn.Module):
         super().__init__()
         self.tile = nn.Parameter(TILE.clone())
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         h, w = x.shape[-2:]
         return step(x - self.tile.repeat(h // 2, w // 2).unsqueeze(0).unsqueeze(0))
 
@@ -45,7 +45,7 @@ class Indexes(nn.Module):
         super().__init__()
         self.register_buffer("tile", TILE.clone())
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         rows = torch.arange(x.shape[2]) % 2
         columns = torch.arange(x.shape[3]) % 2
         return step(x - self.tile[rows[:, None], columns[None, :]])
@@ -60,7 +60,7 @@ class Upsamples(nn.Module):
         with torch.no_grad():
             self.up.weight.copy_(TILE[None, None])
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         ones = torch.ones(1, 1, x.shape[2] // 2, x.shape[3] // 2)
         return step(x - self.up(ones))
 
@@ -68,13 +68,13 @@ class Upsamples(nn.Module):
 class AtRunTime(Upsamples):
     """The same, its ones made of the image: a constant only because every image is finite."""
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         ones = F.max_pool2d(x, 2) * 0 + 1
         return step(x - self.up(ones[:, :1]))
 
 
 class InPlace(nn.Module):
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         full = torch.zeros_like(x)
         for i in range(2):
             for j in range(2):
@@ -120,7 +120,7 @@ class Everything(nn.Module):
         self.drop = nn.Dropout(0.5)
         self.matrix = nn.Parameter(torch.randn(4, 3))
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = self.norm(self.drop(self.same(x)))
         a, b = x.chunk(2, dim=1)
         x = torch.cat([b, a], 1) + 0
@@ -133,7 +133,7 @@ class Everything(nn.Module):
 class Rarer(nn.Module):
     """Tuples with keepdim, an adaptive pool, a copy into a tensor, a composition without a rule of its own."""
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         variance, mean = torch.var_mean(x, [1], keepdim=True)
         x = (x - mean) / (variance + 1).sqrt()
         x = F.adaptive_max_pool2d(x, (2, 3))
@@ -210,7 +210,7 @@ class OldStyle(nn.Module):
         self.conv = nn.Conv2d(2, 4, 3, padding=1, bias=False).cuda()
         self.register_buffer("one", torch.ones(1).cuda())
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         if not hasattr(self.conv.weight, "org"):
             self.conv.weight.org = self.conv.weight.data.clone()
         self.conv.weight.data = self.conv.weight.org.sign()
@@ -246,7 +246,7 @@ def helper(x: torch.Tensor) -> torch.Tensor:
 
 def test_a_position_names_the_innermost_line_of_the_user_and_the_module() -> None:
     class Inner(nn.Module):
-        def forward(self, x):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
             return helper(x)
 
     net = one(Inner()).net
@@ -291,7 +291,7 @@ def test_an_integer_image_has_the_bounds_of_its_dtype() -> None:
             super().__init__()
             self.net = Net([step], [torch.sign])
 
-        def forward(self, x):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
             return self.net(x.float() / 255)
 
     net = capture(Pixels(), torch.randint(0, 256, (1, 2, 6, 6), dtype=torch.uint8))

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -19,23 +20,23 @@ Fn = Callable[[torch.Tensor], torch.Tensor]
 
 class Binarize(Function):
     @staticmethod
-    def forward(ctx, w):
+    def forward(ctx: Any, w: torch.Tensor) -> torch.Tensor:
         return w.sign()
 
     @staticmethod
-    def backward(ctx, g):
+    def backward(ctx: Any, g: torch.Tensor) -> torch.Tensor:
         return g
 
 
-def centred(w):
+def centred(w: torch.Tensor) -> torch.Tensor:
     return w - w.mean((1, 2, 3), keepdim=True)
 
 
-def standardised(w):
+def standardised(w: torch.Tensor) -> torch.Tensor:
     return centred(w) / w.flatten(1).std(1).view(-1, 1, 1, 1)
 
 
-def straight_through(w):
+def straight_through(w: torch.Tensor) -> torch.Tensor:
     scale = w.abs().mean((1, 2, 3), keepdim=True).detach()
     hard, soft = scale * w.sign(), w.clamp(-1, 1)
     return hard.detach() - soft.detach() + soft
@@ -106,7 +107,7 @@ def test_a_learned_scale_may_be_negative() -> None:
             super().__init__()
             self.scale = nn.Parameter(torch.tensor([1.0, -2.0, 0.5, -0.25, 3.0, 1.0]).view(-1, 1, 1, 1))
 
-        def forward(self, w):
+        def forward(self, w: torch.Tensor) -> torch.Tensor:
             return self.scale * w.sign()
 
     act = Learned()
@@ -124,7 +125,7 @@ def test_a_sigmoid_shift_before_the_sign_is_folded() -> None:
             super().__init__()
             self.alpha = alpha
 
-        def forward(self, w):
+        def forward(self, w: torch.Tensor) -> torch.Tensor:
             return torch.sign(w + 0.01 * torch.sigmoid(self.alpha) * w.mean((1, 2, 3), keepdim=True))
 
     seen = one(None, Shift())

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -35,12 +36,12 @@ EXAMPLE = torch.zeros(1, 1, 8, 8)
 FILES = ["bnn_model_size.h", "constants.npz", "export.json", "model.h", "program.json"]
 
 
-def test_importing_xnorc_does_not_import_torch():
+def test_importing_xnorc_does_not_import_torch() -> None:
     code = "import sys, xnorc; assert 'torch' not in sys.modules; print(xnorc.__version__)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_the_folder_holds_what_the_contract_says_and_loads_again(tmp_path):
+def test_the_folder_holds_what_the_contract_says_and_loads_again(tmp_path: Path) -> None:
     program = xnorc.export(Tiny(), EXAMPLE, out=tmp_path / "out")
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == FILES
     x = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 1)).astype(np.uint8)
@@ -50,14 +51,14 @@ def test_the_folder_holds_what_the_contract_says_and_loads_again(tmp_path):
     assert report["layers"][0]["search"] == "exhaustive"
 
 
-def test_two_exports_write_the_same_bytes(tmp_path):
+def test_two_exports_write_the_same_bytes(tmp_path: Path) -> None:
     for name in ("one", "two"):
         xnorc.export(Tiny(), EXAMPLE, out=tmp_path / name)
     for file in FILES:
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes(), file
 
 
-def test_an_exported_folder_is_replaced_and_any_other_left_alone(tmp_path):
+def test_an_exported_folder_is_replaced_and_any_other_left_alone(tmp_path: Path) -> None:
     out = tmp_path / "out"
     xnorc.export(Tiny(), EXAMPLE, out=out)
     xnorc.export(Tiny(), EXAMPLE, out=out)
@@ -68,7 +69,7 @@ def test_an_exported_folder_is_replaced_and_any_other_left_alone(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["mine", "out"]
 
 
-def test_a_refused_network_leaves_nothing_behind(tmp_path):
+def test_a_refused_network_leaves_nothing_behind(tmp_path: Path) -> None:
     class Product(Tiny):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return super().forward(x * x.mean())
@@ -88,13 +89,13 @@ def test_a_refused_network_leaves_nothing_behind(tmp_path):
         ({"calibration": np.zeros((3, 8, 8, 1), np.float32)}, "uint8"),
     ],
 )
-def test_wrong_options_are_told_in_one_line(options, message):
+def test_wrong_options_are_told_in_one_line(options: dict[str, Any], message: str) -> None:
     with pytest.raises((LowerError, DataError), match=message) as caught:
         xnorc.export(Tiny(), EXAMPLE, **options)
     assert "\n" not in str(caught.value)
 
 
-def test_nothing_machine_specific_is_in_the_files(tmp_path):
+def test_nothing_machine_specific_is_in_the_files(tmp_path: Path) -> None:
     xnorc.export(Tiny(), EXAMPLE, out=tmp_path / "out")
     for file in ("program.json", "model.h", "export.json"):
         assert str(Path(__file__).parent) not in (tmp_path / "out" / file).read_text()

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from types import ModuleType
+
 import numpy as np
 import pytest
 import torch
@@ -34,7 +37,7 @@ class Decisions(TorchDispatchMode):
 
 
 @pytest.fixture(autouse=True)
-def one_thread():
+def one_thread() -> Iterator[None]:
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -42,11 +45,11 @@ def one_thread():
 
 
 @pytest.fixture(params=names())
-def network(request):
+def network(request: pytest.FixtureRequest) -> ModuleType:
     return load(request.param)
 
 
-def test_declares_its_contract(network):
+def test_declares_its_contract(network: ModuleType) -> None:
     assert network.EXACT is (not network.STREAM)
     assert network.TIE in (None, 1, -1)
     assert (network.MEAN is None) == (network.STD is None)
@@ -58,7 +61,7 @@ def test_declares_its_contract(network):
         assert len(network.MEAN) == len(network.STD) == (network.INPUT[0] if len(network.INPUT) == 3 else 1)
 
 
-def test_is_built_the_same_twice_and_is_in_eval_mode(network):
+def test_is_built_the_same_twice_and_is_in_eval_mode(network: ModuleType) -> None:
     one, two = build(network), build(load(network.__name__.removeprefix("gallery_")))
     assert not any(module.training for module in one.modules())
     for (name, a), b in zip(one.state_dict().items(), two.state_dict().values(), strict=True):
@@ -66,7 +69,7 @@ def test_is_built_the_same_twice_and_is_in_eval_mode(network):
         assert not a.is_floating_point() or bool(torch.isfinite(a).all()), name
 
 
-def test_every_binarization_is_alive_and_logits_depend_on_the_input(network):
+def test_every_binarization_is_alive_and_logits_depend_on_the_input(network: ModuleType) -> None:
     net = build(network)
     x = to_float(network, images(network, COUNT))
     with Decisions() as decisions:
@@ -84,7 +87,7 @@ def test_every_binarization_is_alive_and_logits_depend_on_the_input(network):
         assert moving.float().mean() > enough, f"{op} {tuple(values.shape)}: most channels never change"
 
 
-def test_answers_do_not_depend_on_the_batch(network):
+def test_answers_do_not_depend_on_the_batch(network: ModuleType) -> None:
     net = build(network)
     x = to_float(network, images(network, 6, seed=1))
     together = eager(net, x)
@@ -93,7 +96,7 @@ def test_answers_do_not_depend_on_the_batch(network):
 
 
 @pytest.mark.parametrize("name", [name for name in names() if load(name).STREAM])
-def test_networks_with_streams_are_trained(name):
+def test_networks_with_streams_are_trained(name: str) -> None:
     network = load(name)
     x, y = digits(network.INPUT)[2:]
     part = slice(0, 600)
@@ -101,7 +104,7 @@ def test_networks_with_streams_are_trained(name):
     assert (guess == y[part]).mean() > 0.93
 
 
-def test_weights_are_plain_small_arrays():
+def test_weights_are_plain_small_arrays() -> None:
     files = sorted((HERE / "weights").glob("*.npz"))
     assert {file.stem for file in files} >= set(names())
     assert sum(file.stat().st_size for file in files) < 1_500_000

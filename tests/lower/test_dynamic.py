@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -31,35 +34,35 @@ class Gate(nn.Module):
         super().__init__()
         self.first, self.second = nn.Linear(ch, 5), nn.Linear(5, ch)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return 0.7 * torch.tanh(self.second(F.relu(self.first(x.mean((2, 3)))))).view(x.shape[0], -1, 1, 1)
 
 
 class AddSign(Gate):
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return pm1(x + super().forward(x))
 
 
 class SubWhere(Gate):
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         margin = super().forward(x).expand_as(x) - x
         return torch.where(margin > 0, -torch.ones_like(x), torch.ones_like(x))
 
 
 class CompareMaps(Gate):
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return (x >= super().forward(x)).float() * 2 - 1
 
 
 class ZeroOne(Gate):
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return (x < super().forward(x)).float()
 
 
 class Offset(Gate):
     """The bit flips at a margin of 0.2, behind a clip."""
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return pm1(F.hardtanh(x - super().forward(x)) - 0.2)
 
 
@@ -70,7 +73,7 @@ class Roots(nn.Module):
         super().__init__()
         self.mix = nn.Conv2d(ch, ch, 1, groups=4)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return pm1(x - torch.sqrt(F.relu(self.mix(x.mean((2, 3), keepdim=True))) + 0.25))
 
 
@@ -99,7 +102,7 @@ class Net(nn.Module):
         self.after, self.after_norm = Conv(CH, 8, 3, padding=1, bias=False), nn.BatchNorm2d(8)
         self.head = nn.Linear(8, 4)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         stem = self.stem_norm(self.stem(x))
         y = self.conv(pm1(stem))
         y = self.norm(F.max_pool2d(y, 2) if self.ahead == "pool" else y)
@@ -146,7 +149,7 @@ def margins(low: Lowered, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.nda
     return np.array(ours), np.array(theirs), np.array(far)
 
 
-def _is_compare(low: Lowered, bits) -> bool:
+def _is_compare(low: Lowered, bits: Any) -> bool:
     return any(isinstance(n, Compare) and n.output.name == bits.tensor.name for n in low.program.nodes)
 
 
@@ -173,7 +176,7 @@ class Above(nn.Module):
         super().__init__()
         self.strict, self.compares = strict, compares
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = F.relu(x)
         mean = x.mean((2, 3), keepdim=True)
         if self.compares:
@@ -214,7 +217,7 @@ def test_a_dead_channel_costs_the_others_nothing() -> None:
 @pytest.mark.parametrize("scale", [1.0, 0.03, 0.003])
 def test_constants_are_right_on_maps_of_any_scale(scale: float) -> None:
     class Still(nn.Module):
-        def forward(self, x):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
             return pm1(x - 1e-4 * x.mean((2, 3), keepdim=True))
 
     torch.manual_seed(5)
@@ -231,13 +234,13 @@ def test_constants_are_right_on_maps_of_any_scale(scale: float) -> None:
 class OnVectors(nn.Module):
     """A residual sum of vectors: nothing dynamic about it."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.stem, self.norm = nn.Linear(32, 24), nn.BatchNorm1d(24)
         self.inner, self.inner_norm = nn.Linear(24, 24, bias=False), nn.BatchNorm1d(24)
         self.outer, self.outer_norm, self.head = nn.Linear(24, 24, bias=False), nn.BatchNorm1d(24), nn.Linear(24, 4)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         y = self.norm(self.stem(x))
         z = y + self.inner_norm(F.linear(pm1(y), pm1(self.inner.weight)))
         return self.head(pm1(self.outer_norm(F.linear(pm1(z), pm1(self.outer.weight)))))
@@ -351,28 +354,28 @@ def test_moving_thresholds_stay_dynamic_whatever_was_asked() -> None:
 class Shifted(Gate):
     """The threshold of a channel comes from the channel beside it."""
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return pm1(x + super().forward(x).roll(1, dims=1))
 
 
 class Tiled(Gate):
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         tile = torch.tensor([[0.1, 0.3], [0.2, -0.4]]).repeat(4, 4)
         return pm1((x + super().forward(x)) - tile)
 
 
 class Spread(nn.Module):
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return pm1(x - x.std((2, 3), keepdim=True))
 
 
 class Padded(nn.Module):
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return pm1(F.pad(x, (1, 1, 1, 1)) - x.mean((2, 3), keepdim=True))
 
 
 class OfBits(nn.Module):
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         bits = pm1(x)
         return pm1(bits - 0.5 * bits.mean((2, 3), keepdim=True))
 
@@ -387,7 +390,7 @@ class OfBits(nn.Module):
         (OfBits, "bits are compared"),
     ],
 )
-def test_other_dynamic_thresholds_are_refused_at_their_line(binarizer, what: str) -> None:
+def test_other_dynamic_thresholds_are_refused_at_their_line(binarizer: Callable[[], nn.Module], what: str) -> None:
     torch.manual_seed(5)
     net = lively(Net(binarizer(), "clip"))
     with pytest.raises(LowerError, match=what):
@@ -396,7 +399,7 @@ def test_other_dynamic_thresholds_are_refused_at_their_line(binarizer, what: str
 
 def test_thresholds_that_are_worked_on_as_a_map_are_refused_at_their_line() -> None:
     class Expanded(nn.Module):
-        def forward(self, x):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
             return pm1(x - x.mean((2, 3), keepdim=True).expand(1, CH, 24, 24) * 0.5)
 
     torch.manual_seed(5)

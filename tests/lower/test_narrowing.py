@@ -32,7 +32,7 @@ class Net(nn.Module):
         self.after, self.after_norm = Conv(CH, 8, 3, bias=False), nn.BatchNorm2d(8)
         self.other, self.head = Conv(CH, 8, 3, bias=False), nn.Linear(8, 4)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         y = self.norm(self.stem(x))
         z = self.after(self.binarizer(y))
         if self.also == "bits":

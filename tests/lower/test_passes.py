@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -11,13 +13,14 @@ from torch import nn
 from tests.lower.nets import Bits, Conv, Linear, digits_like, images, lively, lowered
 from xnorc import lower as package
 from xnorc.lower import PASSES
+from xnorc.program import Program
 from xnorc.program.passes.drop_unread import drop_unread
 from xnorc.program.passes.fuse_epilogues import fuse_epilogues
 from xnorc.program.passes.merge_equal import merge_equal
 
 
 class Residual(nn.Module):
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.a, self.n, self.b, self.m = (
             Conv(1, 6, 3, padding=1),
@@ -27,7 +30,7 @@ class Residual(nn.Module):
         )
         self.p, self.head = nn.PReLU(6), Linear(6 * 64, 5)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = self.n(self.a(x))
         bits = torch.where(x >= 0, 1.0, -1.0)
         again = torch.where(x + 0.0 >= 0, 1.0, -1.0)
@@ -38,12 +41,12 @@ class Residual(nn.Module):
 class Stencil(nn.Module):
     """Real weights - stream - depthwise real weights - bits."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.stem, self.norm = nn.Conv2d(1, 6, 3), nn.BatchNorm2d(6)
         self.each, self.head = nn.Conv2d(6, 6, 3, groups=6), Linear(6 * 16, 5)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = self.each(self.norm(self.stem(x)))
         return self.head(torch.where(x > 0, 1.0, -1.0).flatten(1))
 
@@ -57,7 +60,7 @@ NETS = {
 
 
 @pytest.fixture(scope="module", params=NETS)
-def unpassed(request):
+def unpassed(request: pytest.FixtureRequest) -> tuple[Program, np.ndarray]:
     """The program as emitted, before any pass."""
     net, shape = NETS[request.param]
     passes, package.PASSES = package.PASSES, ()
@@ -68,7 +71,7 @@ def unpassed(request):
 
 
 @pytest.mark.parametrize("tidy", PASSES, ids=lambda p: p.__name__)
-def test_run_before_equals_run_after(unpassed, tidy):
+def test_run_before_equals_run_after(unpassed: tuple[Program, np.ndarray], tidy: Callable[[Program], Program]) -> None:
     program, x = unpassed
     after = tidy(program)
     after.verify()
@@ -78,14 +81,14 @@ def test_run_before_equals_run_after(unpassed, tidy):
         assert np.array_equal(old[name], new[name]), name
 
 
-def test_passes_change_what_they_are_for():
+def test_passes_change_what_they_are_for() -> None:
     program = lowered(digits_like(), (1, 1, 8, 8)).program
     assert [n.op for n in program.nodes] == ["iconv2d", "bconv2d", "bmaxpool2d", "bconv2d", "affine"]
     for tidy in (drop_unread, merge_equal, fuse_epilogues):
         assert tidy(program).dump() == program.dump()  # nothing is left to do
 
 
-def test_an_affine_that_alone_reads_integer_sums_leaves_no_map_of_them():
+def test_an_affine_that_alone_reads_integer_sums_leaves_no_map_of_them() -> None:
     program = lowered(lively(Stencil()), (1, 1, 8, 8), calibration=images((1, 1, 8, 8), 20), weight_bits=8).program
     assert [n.op for n in program.nodes] == ["iconv2d", "iconv2d", "bconv2d", "affine"]
     stem, stencil = program.nodes[:2]
@@ -93,6 +96,6 @@ def test_an_affine_that_alone_reads_integer_sums_leaves_no_map_of_them():
     assert (stencil.output.kind, stencil.requant is None) == ("bit", True)
 
 
-def test_equal_bits_of_one_sum_are_kept_once():
+def test_equal_bits_of_one_sum_are_kept_once() -> None:
     made = lowered(lively(Residual()), (1, 1, 8, 8), calibration=images((1, 1, 8, 8), 20))
     assert sum(n.op == "bconv2d" for n in made.program.nodes) == 2

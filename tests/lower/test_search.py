@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,10 +15,11 @@ from xnorc.lower.bits.intervals import intervals
 from xnorc.lower.bits.search import TIE, search
 from xnorc.program import ALWAYS, NEVER, from_map
 
+Codes = Callable[[np.ndarray], np.ndarray]
 steps = st.lists(st.integers(-60, 60), max_size=4, unique=True)
 
 
-def chain(flips: list[list[int]], first: list[int]):
+def chain(flips: list[list[int]], first: list[int]) -> Codes:
     """bit of site s at d: first[s], inverted once for every flip at or below d."""
 
     def codes(d: np.ndarray) -> np.ndarray:
@@ -30,7 +33,7 @@ def chain(flips: list[list[int]], first: list[int]):
     return codes
 
 
-def brute(codes, low: np.ndarray, high: np.ndarray, site: int) -> list[int]:
+def brute(codes: Codes, low: np.ndarray, high: np.ndarray, site: int) -> list[int]:
     bits = [int(codes(np.full((1, len(low)), d))[0, site]) for d in range(low[site], high[site] + 1)]
     return [int(low[site]) + i for i in range(1, len(bits)) if bits[i] != bits[i - 1]]
 
@@ -40,9 +43,9 @@ def brute(codes, low: np.ndarray, high: np.ndarray, site: int) -> list[int]:
     st.lists(st.tuples(steps, st.integers(0, 1), st.integers(-70, 0), st.integers(1, 70)), min_size=1, max_size=5),
     st.integers(2, 40),
 )
-def test_every_flip_is_found_wherever_chunks_end(sites, rows):
-    flips, first, low, high = ([s[i] for s in sites] for i in range(4))
-    codes, low, high = chain(flips, first), np.array(low), np.array(high)
+def test_every_flip_is_found_wherever_chunks_end(sites: list[tuple[list[int], int, int, int]], rows: int) -> None:
+    codes = chain([s[0] for s in sites], [s[1] for s in sites])
+    low, high = np.array([s[2] for s in sites]), np.array([s[3] for s in sites])
     before = module.CHUNK
     module.CHUNK = rows * len(sites)
     try:
@@ -58,7 +61,7 @@ def test_every_flip_is_found_wherever_chunks_end(sites, rows):
 
 
 @pytest.mark.parametrize("monotone", [True, False])
-def test_bisection_agrees_with_a_known_threshold_over_sums_of_twenty_five_bits(monotone):
+def test_bisection_agrees_with_a_known_threshold_over_sums_of_twenty_five_bits(monotone: bool) -> None:
     rng = np.random.default_rng(0)
     thr = rng.integers(-(2**24), 2**24, 500)
     flip = rng.integers(0, 2, 500)
@@ -70,7 +73,7 @@ def test_bisection_agrees_with_a_known_threshold_over_sums_of_twenty_five_bits(m
     assert (found.first == flip).all()
 
 
-def test_a_grid_finds_both_ends_of_an_interval():
+def test_a_grid_finds_both_ends_of_an_interval() -> None:
     rng = np.random.default_rng(1)
     lower = rng.integers(-(2**24), 0, 300)
     upper = lower + rng.integers(2**16, 2**23, 300)
@@ -80,7 +83,7 @@ def test_a_grid_finds_both_ends_of_an_interval():
     assert (found.count == 2).all()
 
 
-def test_memory_is_bounded_by_the_chunk():
+def test_memory_is_bounded_by_the_chunk() -> None:
     seen = []
 
     def codes(d: np.ndarray) -> np.ndarray:
@@ -91,7 +94,7 @@ def test_memory_is_bounded_by_the_chunk():
     assert max(seen) <= module.CHUNK
 
 
-def test_only_reachable_ties_are_reported():
+def test_only_reachable_ties_are_reported() -> None:
     def codes(d: np.ndarray) -> np.ndarray:
         return np.where(d == 2, TIE, d > 2)
 
@@ -108,7 +111,7 @@ def test_only_reachable_ties_are_reported():
         st.tuples(st.lists(st.integers(-19, 20), max_size=2, unique=True), st.integers(0, 1)), min_size=1, max_size=6
     )
 )
-def test_intervals_say_what_the_flips_say(sites):
+def test_intervals_say_what_the_flips_say(sites: list[tuple[list[int], int]]) -> None:
     flips, first = [sorted(s[0]) for s in sites], [s[1] for s in sites]
     codes = chain(flips, first)
     low, high = np.full(len(sites), -20), np.full(len(sites), 20)
@@ -120,7 +123,7 @@ def test_intervals_say_what_the_flips_say(sites):
     assert (thresholds.apply(wide)[:, 0, 0] == codes(d[:, None])).all()
 
 
-def test_a_channel_that_rises_here_and_falls_there_needs_no_second_flip_bit():
+def test_a_channel_that_rises_here_and_falls_there_needs_no_second_flip_bit() -> None:
     codes = chain([[3], [-4]], [0, 1])
     found = search(codes, np.array([-9, -9]), np.array([9, 9]))
     made = intervals(found, np.array([0, 0]), 1)
@@ -130,7 +133,7 @@ def test_a_channel_that_rises_here_and_falls_there_needs_no_second_flip_bit():
     assert (bits[:, :, 0, 0] == codes(d[:, None])).all()
 
 
-def test_up_down_and_down_up_in_one_channel_is_refused():
+def test_up_down_and_down_up_in_one_channel_is_refused() -> None:
     found = search(chain([[1, 5], [1, 5]], [0, 1]), np.array([-9, -9]), np.array([9, 9]))
     with pytest.raises(ValueError, match="0"):
         intervals(found, np.array([0, 0]), 1)

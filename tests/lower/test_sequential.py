@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -16,7 +18,7 @@ from xnorc.oracle.compare import compare
 SHAPE = (1, 1, 8, 8)
 
 
-def test_the_digits_like_network_differs_in_no_bit_over_a_thousand_images():
+def test_the_digits_like_network_differs_in_no_bit_over_a_thousand_images() -> None:
     made = lowered(digits_like(), SHAPE)
     result = compare(made, images(SHAPE, 1000))
     assert [r.free for r in result.rows if r.kind == "bit"] == [0, 0]
@@ -24,7 +26,7 @@ def test_the_digits_like_network_differs_in_no_bit_over_a_thousand_images():
     assert result.correlation > 0.999999
 
 
-def test_the_dump_of_the_digits_like_network():
+def test_the_dump_of_the_digits_like_network() -> None:
     assert lowered(digits_like(), SHAPE).program.dump().splitlines()[:5] == [
         "program net: image:u8[8x8x1]",
         "  t_0_bits:bit[8x8x33] = iconv2d(image) 3x3 pad 1,1,1,1 skip thr tile 2x2 flip 8 macs 19008",
@@ -88,7 +90,7 @@ TAIL = (nn.Flatten(), Linear(5 * 64, 7, bias=False))
         "relu",
     ],
 )
-def test_no_bit_differs(layers):
+def test_no_bit_differs(layers: list[nn.Module]) -> None:
     made, result = compared(net(*layers), SHAPE)
     assert sum(row.get("undecided", 0) for row in made.report) == 0
     assert {row.tensor: row.free for row in result.rows if row.free} == {}
@@ -106,9 +108,9 @@ PADS = {
 
 
 @pytest.mark.parametrize("pad", PADS)
-def test_pads_of_every_kind(pad):
+def test_pads_of_every_kind(pad: str) -> None:
     class Padded(nn.Module):
-        def __init__(self):
+        def __init__(self) -> None:
             super().__init__()
             self.a, self.n, self.b, self.m = (
                 Conv(1, 6, 3, padding=1, bias=False),
@@ -118,22 +120,22 @@ def test_pads_of_every_kind(pad):
             )
             self.c = Linear(320, 4, bias=False)
 
-        def forward(self, x):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
             return self.c(pm1(self.m(self.b(PADS[pad](pm1(self.n(self.a(x))))))).flatten(1))
 
     _, result = compared(lively(Padded()), SHAPE)
     assert {row.tensor: row.free for row in result.rows if row.free} == {}
 
 
-def test_normalisation_outside_and_inside_the_model_come_to_the_same_bits():
+def test_normalisation_outside_and_inside_the_model_come_to_the_same_bits() -> None:
     mean, std = (0.4, 0.5, 0.6), (0.2, 0.25, 0.3)
 
     class Inside(nn.Module):
-        def __init__(self, body):
+        def __init__(self, body: nn.Module) -> None:
             super().__init__()
             self.body = body
 
-        def forward(self, x):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
             return self.body((x - torch.tensor(mean).view(1, 3, 1, 1)) / torch.tensor(std).view(1, 3, 1, 1))
 
     body = net(Conv(3, 5, 3, padding=1), nn.BatchNorm2d(5), Bits(), nn.Flatten(), Linear(180, 4))
@@ -144,16 +146,16 @@ def test_normalisation_outside_and_inside_the_model_come_to_the_same_bits():
     assert (outside.program.run(x) == inside.program.run(x)).all()
 
 
-def test_a_vector_network_has_a_one_pixel_image():
+def test_a_vector_network_has_a_one_pixel_image() -> None:
     made, result = compared(net(Linear(12, 40), nn.BatchNorm1d(40), Bits(), Linear(40, 3)), (1, 12))
     assert made.program.input.shape == (1, 1, 12)
     assert result.differing_bits == 0
     assert result.same_labels == result.images
 
 
-def test_a_reachable_sign_of_zero_is_refused_with_integer_and_channel_and_a_tie_rule_settles_it():
+def test_a_reachable_sign_of_zero_is_refused_with_integer_and_channel_and_a_tie_rule_settles_it() -> None:
     class Signs(nn.Module):
-        def __init__(self):
+        def __init__(self) -> None:
             super().__init__()
             self.a, self.b, self.c = (
                 Conv(1, 4, 3, padding=1, bias=False),
@@ -161,7 +163,7 @@ def test_a_reachable_sign_of_zero_is_refused_with_integer_and_channel_and_a_tie_
                 Linear(256, 3, bias=False),
             )
 
-        def forward(self, x):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
             return self.c(torch.sign(self.b(pm1(self.a(x) - 0.31))).flatten(1))
 
     model = lively(Signs())
@@ -180,9 +182,9 @@ def test_a_reachable_sign_of_zero_is_refused_with_integer_and_channel_and_a_tie_
     ).all()
 
 
-def test_an_odd_number_of_taps_cannot_tie():
+def test_an_odd_number_of_taps_cannot_tie() -> None:
     class Signs(nn.Module):
-        def __init__(self):
+        def __init__(self) -> None:
             super().__init__()
             self.a, self.b, self.c = (
                 Conv(1, 3, 3, padding=1, bias=False),
@@ -190,16 +192,16 @@ def test_an_odd_number_of_taps_cannot_tie():
                 Linear(256, 3, bias=False),
             )
 
-        def forward(self, x):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
             return self.c(torch.sign(self.b(pm1(self.a(x) - 0.31))).flatten(1))
 
     _, result = compared(lively(Signs()), SHAPE)
     assert result.differing_bits == 0
 
 
-def test_a_chain_that_flips_three_times_is_refused_by_channel():
+def test_a_chain_that_flips_three_times_is_refused_by_channel() -> None:
     class Wavy(nn.Module):
-        def forward(self, x):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
             return pm1(torch.sin(x * 0.9))
 
     with pytest.raises(LowerError, match=r"flips \d+ times .* in channel 0"):
@@ -216,14 +218,14 @@ def test_a_chain_that_flips_three_times_is_refused_by_channel():
         )
 
 
-def test_channels_of_equal_constants_keep_their_own_flips():
+def test_channels_of_equal_constants_keep_their_own_flips() -> None:
     class Polar(nn.Module):
-        def __init__(self):
+        def __init__(self) -> None:
             super().__init__()
             self.a, self.b, self.c = Conv(1, 6, 3, padding=1, bias=False), Conv(6, 8, 3, bias=False), Linear(288, 3)
             self.register_buffer("pol", torch.tensor([1.0, -1, -1, 1, -1, -1, 1, 1]).view(8, 1, 1))
 
-        def forward(self, x):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
             return self.c(pm1(self.b(pm1(self.a(x) - 0.3)) * self.pol - 2.5).flatten(1))
 
     made, result = compared(lively(Polar()), SHAPE)
@@ -231,7 +233,7 @@ def test_channels_of_equal_constants_keep_their_own_flips():
     assert made.program.nodes[1].thresholds.flip.tolist() == [False, True, True, False, True, True, False, False]
 
 
-def test_a_network_that_ignores_its_image_is_refused():
+def test_a_network_that_ignores_its_image_is_refused() -> None:
     with pytest.raises(LowerError, match="do not depend on the image"):
         lowered(net(Conv(1, 5, 3, padding=1), nn.PReLU(5, -0.4), Bits(), *TAIL), SHAPE)
 
@@ -245,9 +247,9 @@ def test_a_network_that_ignores_its_image_is_refused():
     ],
     ids=["replicated inside zeros", "mirrored and cropped", "cropped"],
 )
-def test_edges_that_no_window_can_take_over(edges):
+def test_edges_that_no_window_can_take_over(edges: Callable[[torch.Tensor], torch.Tensor]) -> None:
     class Edged(nn.Module):
-        def __init__(self):
+        def __init__(self) -> None:
             super().__init__()
             self.a, self.n, self.b, self.m = (
                 Conv(1, 6, 3, padding=1),
@@ -257,7 +259,7 @@ def test_edges_that_no_window_can_take_over(edges):
             )
             self.c = Conv(5, 4, 3)
 
-        def forward(self, x):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
             x = pm1(self.m(self.b(edges(pm1(self.n(self.a(x)))))))
             return self.c(x).sum((2, 3))
 

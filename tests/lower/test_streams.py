@@ -22,7 +22,7 @@ class Block(nn.Module):
         super().__init__()
         self.conv, self.norm, self.after = Conv(ch, ch, 3, padding=1, bias=False), nn.BatchNorm2d(ch), after
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.after(x + 0.1 * self.norm(self.conv(pm1(x))))
 
 
@@ -36,12 +36,12 @@ class RPReLU(nn.Module):
         self.prelu = nn.PReLU(ch)
         self.prelu.weight.data = torch.linspace(-0.2, 1.5, ch)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.prelu(x - self.a) + self.b
 
 
 class ByHand(nn.Module):
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         return F.relu(x) - 0.25 * F.relu(-x)
 
 
@@ -58,7 +58,7 @@ AFTER = {
 
 
 @pytest.mark.parametrize("after", AFTER)
-def test_teacher_forced_bits_hardly_differ(after):
+def test_teacher_forced_bits_hardly_differ(after: str) -> None:
     net = lively(
         nn.Sequential(
             nn.Conv2d(2, 6, 3, padding=1),
@@ -79,9 +79,9 @@ def test_teacher_forced_bits_hardly_differ(after):
     assert all(r.forced_error < 0.01 for r in result.rows if r.forced_error is not None)
 
 
-def test_a_residual_of_whole_numbers_is_exact_and_needs_no_calibration():
+def test_a_residual_of_whole_numbers_is_exact_and_needs_no_calibration() -> None:
     class Whole(nn.Module):
-        def __init__(self):
+        def __init__(self) -> None:
             super().__init__()
             self.a, self.n, self.b = (
                 Conv(2, 6, 3, padding=1, bias=False),
@@ -90,7 +90,7 @@ def test_a_residual_of_whole_numbers_is_exact_and_needs_no_calibration():
             )
             self.m, self.c = nn.BatchNorm2d(6), Conv(6, 5, 8, bias=False)
 
-        def forward(self, x):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
             x = pm1(self.n(self.a(x)))
             return self.c(pm1(self.m(self.b(x) + 3 * x))).flatten(1)
 
@@ -100,7 +100,7 @@ def test_a_residual_of_whole_numbers_is_exact_and_needs_no_calibration():
     assert result.same_labels == result.images
 
 
-def test_a_stream_without_calibration_is_refused_with_the_source_line():
+def test_a_stream_without_calibration_is_refused_with_the_source_line() -> None:
     net = nn.Sequential(
         Conv(2, 6, 3, padding=1), nn.BatchNorm2d(6), Block(6, nn.Identity()), Bits(), nn.Flatten(), Linear(384, 3)
     )
@@ -108,9 +108,9 @@ def test_a_stream_without_calibration_is_refused_with_the_source_line():
         lowered(lively(net), SHAPE)
 
 
-def test_shortcuts_with_fewer_channels_are_padded_and_subsampled():
+def test_shortcuts_with_fewer_channels_are_padded_and_subsampled() -> None:
     class OptionA(nn.Module):
-        def __init__(self):
+        def __init__(self) -> None:
             super().__init__()
             self.a, self.n, self.b, self.m = (
                 Conv(2, 6, 3, padding=1),
@@ -120,7 +120,7 @@ def test_shortcuts_with_fewer_channels_are_padded_and_subsampled():
             )
             self.c = Linear(160, 4)
 
-        def forward(self, x):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
             x = self.n(self.a(x))
             x = self.m(self.b(pm1(x))) + F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, 1, 3))
             return self.c(pm1(x).flatten(1))
@@ -132,7 +132,7 @@ def test_shortcuts_with_fewer_channels_are_padded_and_subsampled():
     assert sum(r.forced for r in result.rows if r.kind == "bit") <= 20
 
 
-def test_what_is_no_piecewise_line_is_refused():
+def test_what_is_no_piecewise_line_is_refused() -> None:
     net = nn.Sequential(
         nn.Conv2d(2, 6, 3, padding=1),
         Block(6, nn.Tanh()),
