@@ -178,7 +178,7 @@ def _on_board(program: Program, name: str, test: Samples, out: Path, on_step: On
         return {"fits": False, "why": without_folders(str(error))}
     return {
         "fits": True,
-        "core": board.core,
+        "core": target.core,
         "flash": {"model": plan.flash, "image": image.flash, "constants_besides_weights": _besides_weights(plan)},
         "ram": {"arena": plan.arena, "total": image.ram},
         "instructions": {"mean": round(float(np.mean(counts)), 1), "min": min(counts), "max": max(counts)},
