@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.conformance import grid
+from tests.conformance.nodes import makers
 from xnorc.plan import kernel
 from xnorc.program import registry
 from xnorc.render.vectors import Vector, render_vectors
@@ -42,8 +43,8 @@ def test_every_kernel_gives_the_bits_of_numpy(op: str, tmp_path: Path, need: Cal
     assert lines[-1:] == [f"done passed={count} failed=0"], "\n".join(failed[:10] or lines[-3:])
 
 
-def test_every_op_has_kernels_and_cases() -> None:
-    assert sorted(registry()) == sorted(kernel.registry()) == grid.ops()
+def test_every_op_has_kernels_a_maker_and_cases() -> None:
+    assert sorted(registry()) == sorted(kernel.registry()) == list(makers()) == grid.ops()
 
 
 def test_every_kernel_in_the_firmware_is_reached_by_a_case() -> None:
