@@ -16,12 +16,15 @@ from typing import Any
 from xnorc.capture import Captured
 from xnorc.errors import LowerError
 from xnorc.lower.bits.point import lower_point
+from xnorc.lower.builder import Builder
+from xnorc.lower.graph.graph import read_graph
 from xnorc.lower.graph.ops import DOTS, is_call
 from xnorc.lower.graph.source import Source
 from xnorc.lower.inputs import input_tensor
 from xnorc.lower.logits import lower_logits
-from xnorc.lower.lowering import Bits, Lowering
+from xnorc.lower.lowering import Answers, Bits, Lowering
 from xnorc.lower.sources import lower_source
+from xnorc.lower.streams.stream import lower_stream
 from xnorc.options import Options
 from xnorc.program import Program
 from xnorc.program.passes.absorb_permutations import absorb_permutations
@@ -68,9 +71,10 @@ def lower(captured: Captured, options: Options, name: str) -> Lowered:
         LowerError: an operation has no integer form; it names the source line, what was found and what would be
             accepted.
     """
-    lowering = Lowering(captured, options, lower_source, lower_point, input_tensor(captured.example))
-    if captured.logits not in lowering.known:
-        raise lowering.refuse(
+    graph, builder = read_graph(captured, options), Builder(input_tensor(captured.example))
+    lowering = Lowering(graph, builder, Answers(lower_source, lower_point, lower_stream))
+    if captured.logits not in graph.origins:
+        raise graph.refuse(
             captured.logits, "the logits do not depend on the image", "a network that looks at its input"
         )
     if not any(is_call(node, DOTS) for node in captured.graph.graph.nodes):
@@ -79,18 +83,19 @@ def lower(captured: Captured, options: Options, name: str) -> Lowered:
         if is_call(node, DOTS):
             lowering.source(node)
     logits = lower_logits(lowering)
-    nodes = tuple(replace(n, output=logits) if n.output.name == logits.name else n for n in lowering.nodes)
-    report = tuple({k: _portable(v) if k == "where" else v for k, v in row.items()} for row in lowering.report)
-    program = Program(name=name, input=lowering.input, nodes=nodes, output=logits.name, notes=())
-    read = {lowering.input.name, *(node.output.name for node in drop_unread(program).nodes)}
-    said = (text for text, about in lowering.notes if about is None or about.name in read)
+    nodes = tuple(replace(n, output=logits) if n.output.name == logits.name else n for n in builder.nodes)
+    report = tuple({k: _portable(v) if k == "where" else v for k, v in row.items()} for row in builder.rows)
+    program = Program(name=name, input=builder.input, nodes=nodes, output=logits.name, notes=())
+    read = {builder.input.name, *(node.output.name for node in drop_unread(program).nodes)}
+    said = (text for text, about in builder.notes if about is None or about.name in read)
     program = replace(program, notes=tuple(map(_portable, (*captured.proofs, *captured.notes, *said))))
     program.verify()
     for tidy in PASSES:
         program = tidy(program)
         program.verify()
-    bits = tuple(b for b in lowering.bits.values() if b.tensor.name in read)
-    sources = (s for s in (*lowering.sources.values(), *lowering.streams.values()) if s.tensor.name in read)
+    memo = lowering.memo
+    bits = tuple(b for b in memo.bits.values() if b.tensor.name in read)
+    sources = (s for s in (*memo.sources.values(), *memo.streams.values()) if s.tensor.name in read)
     return Lowered(program, bits, tuple(sources), report, captured, options)
 
 

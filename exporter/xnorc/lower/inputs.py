@@ -28,7 +28,8 @@ def input_tensor(example: torch.Tensor) -> Tensor:
 
 def lower_input(lowering: Lowering) -> Source:
     """The placeholder as a source over uint8, with the exact float of every pixel value."""
-    node, options = lowering.captured.input, lowering.options
+    graph, builder = lowering.graph, lowering.builder
+    node, options = graph.input, graph.options
     shape = shape_of(node)
     ch = shape[1] if len(shape) == 4 else 1
     for name, given in (("mean", options.mean), ("std", options.std)):
@@ -46,7 +47,7 @@ def lower_input(lowering: Lowering) -> Source:
     channel = np.repeat(np.arange(ch), elements // ch)
     return Source(
         node=node,
-        tensor=lowering.input,
+        tensor=builder.input,
         at=canonical(shape),
         scale=(1 / (255 * std))[channel],
         offset=(-mean / std)[channel],

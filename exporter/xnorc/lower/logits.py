@@ -9,7 +9,9 @@ from torch import fx
 
 from xnorc.capture import Captured
 from xnorc.errors import LowerError
+from xnorc.lower.builder import Builder
 from xnorc.lower.chain.chain import Chain
+from xnorc.lower.graph.graph import Graph, layer_of
 from xnorc.lower.graph.ops import SOFTMAX, argument, is_call, is_moving, shape_of
 from xnorc.lower.lowering import Lowering
 from xnorc.lower.routing import routed
@@ -21,19 +23,20 @@ UNIT = 2**30  # the greatest logit comes out near this
 
 def lower_logits(lowering: Lowering) -> Tensor:
     """Emit what turns the last sums into int32 (1, 1, classes); a softmax at the end is dropped, it keeps the order."""
-    node = without_softmax(lowering.captured)
-    for note in _dropped(lowering, node):
-        lowering.note(note)
-    stops = lowering.known[node]
+    graph, builder = lowering.graph, lowering.builder
+    node = without_softmax(graph.captured)
+    for note in _dropped(graph, node):
+        builder.note(note)
+    stops = graph.origins[node]
     if len(stops) != 1:
-        raise lowering.refuse(node, "logits concatenated from several tensors", "one last layer")
+        raise graph.refuse(node, "logits concatenated from several tensors", "one last layer")
     source = lowering.source(stops[0])
     classes = int(np.prod(shape_of(node)))
-    chain = Chain(lowering, node, np.arange(classes), list(stops))
+    chain = Chain(graph, node, np.arange(classes), list(stops))
     if (chain.entry < 0).any():
-        raise lowering.refuse(node, "a logit that depends on nothing")
+        raise graph.refuse(node, "a logit that depends on nothing")
     at = chain.entry_at
-    slope, offset = _affine(lowering, node, chain, source.scale[at], source.offset[at], source.low[at], source.high[at])
+    slope, offset = _affine(graph, node, chain, source.scale[at], source.offset[at], source.low[at], source.high[at])
     try:
         tensor, _ = routed(lowering, node, source.tensor, source.at[at], (1, 1, classes))
     except LowerError as error:
@@ -41,10 +44,10 @@ def lower_logits(lowering: Lowering) -> Tensor:
         if (h, w) == (1, 1):
             raise
         hint = "one number a class, (1, classes): pool the map, or flatten it ahead of a linear layer"
-        raise lowering.refuse(lowering.captured.logits, f"logits that are a map of {h}x{w} places", hint) from error
+        raise graph.refuse(graph.captured.logits, f"logits that are a map of {h}x{w} places", hint) from error
     if tensor.kind is Kind.I32 and (slope == slope[0]).all() and slope[0] > 0 and not offset.any():
         return Tensor(tensor.name, tensor.shape, tensor.kind, float(slope[0]))
-    return _emit(lowering, lowering.layer(stops[0]), tensor, slope, offset, source.low[at], source.high[at])
+    return _emit(builder, layer_of(stops[0]), tensor, slope, offset, source.low[at], source.high[at])
 
 
 def without_softmax(captured: Captured) -> fx.Node:
@@ -66,17 +69,17 @@ def without_softmax(captured: Captured) -> fx.Node:
         node = node.all_input_nodes[0]
 
 
-def _dropped(lowering: Lowering, end: fx.Node) -> list[str]:
-    node, notes = lowering.captured.logits, []
+def _dropped(graph: Graph, end: fx.Node) -> list[str]:
+    node, notes = graph.captured.logits, []
     while node is not end:
         if is_call(node, SOFTMAX):
-            notes.append(f"{lowering.captured.where(node)}: dropped, it keeps the order of the logits")
+            notes.append(f"{graph.where(node)}: dropped, it keeps the order of the logits")
         node = node.all_input_nodes[0]
     return notes
 
 
 def _affine(
-    lowering: Lowering,
+    graph: Graph,
     node: fx.Node,
     chain: Chain,
     scale: np.ndarray,
@@ -94,16 +97,14 @@ def _affine(
     start = real[0] - slope * low
     reach = np.abs(real).max() + 1e-30
     if np.abs(real - (slope * q + start)).max() > 1e-5 * reach:
-        raise lowering.refuse(
-            node, "what follows the last layer is not affine", "scale, shift, batch norm or a softmax"
-        )
+        raise graph.refuse(node, "what follows the last layer is not affine", "scale, shift, batch norm or a softmax")
     if not [n for n in chain.path if n is not node] and node is chain.stops[0]:
         return scale, offset
     return slope, start
 
 
 def _emit(
-    lowering: Lowering,
+    builder: Builder,
     layer: str,
     tensor: Tensor,
     slope: np.ndarray,
@@ -126,7 +127,7 @@ def _emit(
     add = np.array([round(o) + half for o in (offset / unit * 2.0**shift)], np.int64)
     classes = tensor.shape[2]
     info = np.iinfo(np.int32)
-    output = lowering.tensor("logits", tensor.shape, Kind.I32, unit)
+    output = builder.tensor("logits", tensor.shape, Kind.I32, unit)
     node = Affine(
         name=layer,
         inputs=(tensor.name,),
@@ -139,4 +140,4 @@ def _emit(
         rows=np.zeros(1, np.uint8),
         cols=np.zeros(1, np.uint8),
     )
-    return lowering.emit(node)
+    return builder.emit(node)

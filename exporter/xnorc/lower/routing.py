@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from torch import fx
 
+from xnorc.lower.builder import Builder
+from xnorc.lower.graph.graph import layer_of
 from xnorc.lower.graph.source import canonical
 from xnorc.lower.lowering import Lowering
 from xnorc.program import Kind, Tensor, Thresholds, Window
@@ -50,6 +52,7 @@ def assembled(
     Raises:
         LowerError: the moves are not channel routes over a regular grid of pixels.
     """
+    graph, builder = lowering.graph, lowering.builder
     h, w, ch = shape
     place = canonical((1, ch, h, w)) if nchw else np.arange(len(at))
     from_tensor, from_at = np.empty(len(at), np.int64), np.empty(len(at), np.int64)
@@ -62,9 +65,9 @@ def assembled(
     zeros = any(route is not None and route.source == ZERO for route in routes)
     irregular = None in routes or len(grids) != 1
     if irregular and len(tensors) == 1 and (steps := regular_steps(from_at)) is not None:
-        return _permuted(lowering, node, tensors[0], shape, steps), place
+        return _permuted(builder, node, tensors[0], shape, steps), place
     if irregular or (zeros and tensors[0].kind is Kind.BIT):
-        raise lowering.refuse(
+        raise graph.refuse(
             node,
             f"elements of {tensors[0].name} are moved across the map in a way no kernel does",
             "permuted channels, crops, x[:, :, ::2, ::2], a flattened map ahead of a linear layer",
@@ -77,10 +80,10 @@ def assembled(
     identity = len(tensors) == 1 and tensors[0].shape == shape and rows.plain and cols.plain
     if identity and (channel == np.arange(ch)).all() and (source == 0).all():
         return tensors[0], place
-    output = lowering.tensor(f"{lowering.layer(node)}_routed", shape, tensors[0].kind, tensors[0].scale)
-    lowering.emit(
+    output = builder.tensor(f"{layer_of(node)}_routed", shape, tensors[0].kind, tensors[0].scale)
+    builder.emit(
         Gather(
-            name=lowering.layer(node),
+            name=layer_of(node),
             inputs=tuple(t.name for t in tensors),
             output=output,
             source=source,
@@ -104,13 +107,13 @@ def regular_steps(at: np.ndarray) -> tuple[int, int, int, int] | None:
 
 
 def _permuted(
-    lowering: Lowering, node: fx.Node, tensor: Tensor, shape: tuple[int, int, int], steps: tuple[int, int, int, int]
+    builder: Builder, node: fx.Node, tensor: Tensor, shape: tuple[int, int, int], steps: tuple[int, int, int, int]
 ) -> Tensor:
-    output = lowering.tensor(f"{lowering.layer(node)}_permuted", shape, tensor.kind, tensor.scale)
+    output = builder.tensor(f"{layer_of(node)}_permuted", shape, tensor.kind, tensor.scale)
     start, step_y, step_x, step_c = steps
-    return lowering.emit(
+    return builder.emit(
         Permute(
-            name=lowering.layer(node),
+            name=layer_of(node),
             inputs=(tensor.name,),
             output=output,
             start=start,
@@ -183,12 +186,13 @@ def _axis(wanted: np.ndarray, size: int, mode: str) -> Axis | None:
 
 def _edged(lowering: Lowering, node: fx.Node, tensor: Tensor, rows: Axis, cols: Axis) -> Tensor:
     """The tensor with its edges replicated or mirrored."""
+    graph, builder = lowering.graph, lowering.builder
     if not any((rows.before, rows.after, cols.before, cols.after)):
         return tensor
     h, w, ch = tensor.shape
     modes = {axis.mode for axis in (rows, cols) if axis.before or axis.after}
     if len(modes) > 1:
-        raise lowering.refuse(node, "edges mirrored one way and replicated the other", "one kind of padding")
+        raise graph.refuse(node, "edges mirrored one way and replicated the other", "one kind of padding")
     window = Window(
         kh=1,
         kw=1,
@@ -199,11 +203,11 @@ def _edged(lowering: Lowering, node: fx.Node, tensor: Tensor, rows: Axis, cols: 
         pad_mode="replicate" if modes == {"edge"} else "reflect",
     )
     shape = (*window.out_hw(h, w), ch)
-    layer, ones = lowering.layer(node), np.ones((ch, 1, 1, 1), np.int8)
+    layer, ones = layer_of(node), np.ones((ch, 1, 1, 1), np.int8)
     if tensor.kind is not Kind.BIT:
         kind = Kind.I32 if tensor.kind is Kind.I32 else Kind.I16
-        output = lowering.tensor(f"{layer}_edged", shape, kind, tensor.scale)
-        return lowering.emit(
+        output = builder.tensor(f"{layer}_edged", shape, kind, tensor.scale)
+        return builder.emit(
             IConv2d(name=layer, inputs=(tensor.name,), output=output, weights=ones, window=window, groups=ch)
         )
     zero = Thresholds(
@@ -212,8 +216,8 @@ def _edged(lowering: Lowering, node: fx.Node, tensor: Tensor, rows: Axis, cols: 
         rows=np.zeros(shape[0], np.uint8),
         cols=np.zeros(shape[1], np.uint8),
     )
-    output = lowering.tensor(f"{layer}_edged", shape, Kind.BIT)
-    return lowering.emit(
+    output = builder.tensor(f"{layer}_edged", shape, Kind.BIT)
+    return builder.emit(
         BConv2d(
             name=layer, inputs=(tensor.name,), output=output, weights=ones, window=window, groups=ch, thresholds=zero
         )

@@ -15,10 +15,10 @@ import numpy as np
 from torch import fx
 
 from xnorc.capture import run
-from xnorc.lower.bits.search import TIE
 from xnorc.lower.chain.bit_reader import Reader
+from xnorc.lower.chain.codes import TIE
+from xnorc.lower.graph.graph import Graph
 from xnorc.lower.graph.source import Source
-from xnorc.lower.lowering import Lowering
 from xnorc.program import ALWAYS, NEVER, Thresholds
 
 ROUNDS = 3
@@ -34,7 +34,7 @@ class Part:
 
 
 def confirm(
-    lowering: Lowering,
+    graph: Graph,
     node: fx.Node,
     parts: list[Part],
     bit_of_row: tuple[int | None, ...],
@@ -45,9 +45,9 @@ def confirm(
     Raises:
         LowerError: a bit differs although no float sum's noise can explain it.
     """
-    reader = Reader(lowering, node, bit_of_row)
+    reader = Reader(graph, node, bit_of_row)
     rng = np.random.default_rng(0)
-    captured = lowering.captured
+    captured = graph.captured
     for _ in range(ROUNDS):
         maps = [_near(part, rng) for part in parts]
         given = {captured.input: captured.example}
@@ -61,7 +61,7 @@ def confirm(
         ours = bits_at([p.thresholds.apply(q[None])[0] for p, q in zip(parts, maps, strict=True)])
         wrong = np.flatnonzero((wanted != ours) & (wanted != TIE))
         if len(wrong):
-            raise lowering.refuse(
+            raise graph.refuse(
                 node,
                 f"{len(wrong)} of {len(wanted)} bits differ between this operation run on a map and on its elements "
                 f"(the first at {np.unravel_index(wrong[0], node.meta['val'].shape)})",

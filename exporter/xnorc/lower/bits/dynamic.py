@@ -22,9 +22,11 @@ from __future__ import annotations
 import numpy as np
 from torch import fx
 
-from xnorc.lower.bits.comparison import Sides, before_moves, entry
 from xnorc.lower.bits.margin import margin
 from xnorc.lower.bits.threshold import compressed, emit_threshold
+from xnorc.lower.builder import Builder
+from xnorc.lower.chain.comparison import Sides, before_moves, entry
+from xnorc.lower.graph.graph import Graph, layer_of
 from xnorc.lower.graph.ops import shape_of
 from xnorc.lower.graph.positions import broadcast_from
 from xnorc.lower.graph.scales import VECTOR
@@ -47,27 +49,28 @@ def lower_dynamic(lowering: Lowering, node: fx.Node, found: Sides, bit_of_row: t
     Raises:
         LowerError: the map or the thresholds have no integer form.
     """
-    flips = margin(lowering, node, found.end, bit_of_row)
+    graph, builder = lowering.graph, lowering.builder
+    flips = margin(graph, node, found.end, bit_of_row)
     source, slope, offset, at = affine_ahead(lowering, found.p)
     if source.tensor.kind is Kind.BIT:
-        raise lowering.refuse(node, "bits are compared with a threshold computed from the image", "real values")
+        raise graph.refuse(node, "bits are compared with a threshold computed from the image", "real values")
     if (at < 0).any():
-        raise lowering.refuse(node, "a binarized map with constant elements", "pad after the binarizer, not before it")
+        raise graph.refuse(node, "a binarized map with constant elements", "pad after the binarizer, not before it")
     h, w, ch = source.tensor.shape
     spread = broadcast_from(shape_of(found.p), shape_of(found.end))
     channels = at[spread] % ch
-    k, b = (_per_channel(lowering, node, found, values[spread], channels, ch) for values in (slope, offset))
+    k, b = (_per_channel(graph, node, found, values[spread], channels, ch) for values in (slope, offset))
     reach = float(max(np.abs(source.low).max(), np.abs(source.high).max()))
-    layer = lowering.layer(node)
+    layer = layer_of(node)
     vector = before_moves(found.t)
     if int(np.prod(shape_of(vector))) > VECTOR:
-        raise lowering.refuse(vector, "thresholds are expanded to a map and worked on there", "expand them last")
-    images = lowering.scales.vectors(vector)  # (images, elements)
+        raise graph.refuse(vector, "thresholds are expanded to a map and worked on there", "expand them last")
+    images = graph.scales.vectors(vector)  # (images, elements)
     of_channel = np.zeros(ch, np.int64)
-    of_channel[channels] = entry(lowering, found.t, vector, found.end)
+    of_channel[channels] = entry(graph, found.t, vector, found.end)
     moves = np.ptp(images, axis=0)[of_channel]
-    moving = moves > CONSTANT * lowering.scales.reach(found.p)
-    static = not moving.any() and lowering.options.static_collapsed
+    moving = moves > CONSTANT * graph.scales.reach(found.p)
+    static = not moving.any() and graph.options.static_collapsed
     _tell(lowering, node, found, moving, images, static)
     flip = (k * found.p_sign < 0) != (not flips.rises)
     if static:
@@ -77,29 +80,29 @@ def lower_dynamic(lowering: Lowering, node: fx.Node, found: Sides, bit_of_row: t
         real = (flips.at - found.p_sign * b - level) / k
         thr = np.clip(np.where((k > 0) == flips.included, np.ceil(real), np.floor(real) + 1), -LIMIT, LIMIT)
         whole = np.broadcast_to(thr.astype(np.int64), (h, w, ch))
-        bits = emit_threshold(lowering, layer, source.tensor, compressed([whole], flip))
+        bits = emit_threshold(builder, layer, source.tensor, compressed([whole], flip))
         return Bits(node, bits, at[spread], bit_of_row)
     t = carried(lowering, vector)
-    place = _arranged(lowering, node, t.at[of_channel], t.tensor)
+    place = _arranged(graph, node, t.at[of_channel], t.tensor)
     u, a = t.scale[of_channel], t.offset[of_channel]
     k = _steep(k * found.p_sign, u, reach)
     ratio = -found.t_sign * u / k
     beyond = reach + np.abs(ratio) * int(t.high.max()) + 2  # here a bit is constant, and farther only costs room
     start = np.clip((flips.at - found.p_sign * b - found.t_sign * a) / k, -beyond, beyond)
-    thresholds = _thresholds(lowering, layer, place, int(t.high.max()), ratio, start, (k > 0) == flips.included)
-    output = lowering.tensor(f"{layer}_bits", source.tensor.shape, Kind.BIT)
+    thresholds = _thresholds(builder, layer, place, int(t.high.max()), ratio, start, (k > 0) == flips.included)
+    output = builder.tensor(f"{layer}_bits", source.tensor.shape, Kind.BIT)
     compare = Compare(name=layer, inputs=(source.tensor.name, thresholds.name), output=output, flip=flip)
-    return Bits(node, lowering.emit(compare), at[spread], bit_of_row)
+    return Bits(node, builder.emit(compare), at[spread], bit_of_row)
 
 
 def _per_channel(
-    lowering: Lowering, node: fx.Node, found: Sides, values: np.ndarray, channels: np.ndarray, ch: int
+    graph: Graph, node: fx.Node, found: Sides, values: np.ndarray, channels: np.ndarray, ch: int
 ) -> np.ndarray:
     """One number a channel of the tensor, from one an element."""
     out = np.zeros(ch)
     out[channels] = values
     if (np.abs(out[channels] - values) > 1e-6 * np.abs(values).max()).any():
-        raise lowering.refuse(
+        raise graph.refuse(
             node,
             "thresholds that change from image to image, on a map in which the same sum stands for other values at the "
             "border (zeros around images that have a mean, or an average over the border)",
@@ -116,10 +119,10 @@ def _steep(k: np.ndarray, unit: np.ndarray, reach: float) -> np.ndarray:
     return np.where(np.abs(k) < least, np.where(k < 0, -least, least), k)
 
 
-def _arranged(lowering: Lowering, node: fx.Node, at: np.ndarray, tensor: Tensor) -> Tensor:
+def _arranged(graph: Graph, node: fx.Node, at: np.ndarray, tensor: Tensor) -> Tensor:
     """The tensor of r, which must hold the channels in their order."""
     if tensor.shape != (1, 1, len(at)) or (at != np.arange(len(at))).any():
-        raise lowering.refuse(
+        raise graph.refuse(
             node,
             f"thresholds computed for {tensor.shape[2]} channels in another order than the {len(at)} compared",
             "one output of the threshold network for each channel, in order",
@@ -128,7 +131,7 @@ def _arranged(lowering: Lowering, node: fx.Node, at: np.ndarray, tensor: Tensor)
 
 
 def _thresholds(
-    lowering: Lowering, layer: str, r: Tensor, reach: int, ratio: np.ndarray, start: np.ndarray, ceil: np.ndarray
+    builder: Builder, layer: str, r: Tensor, reach: int, ratio: np.ndarray, start: np.ndarray, ceil: np.ndarray
 ) -> Tensor:
     """T = ceil(start + ratio r), or floor + 1 where not `ceil`, as one Affine to int32; |r| <= reach."""
     shift = fixed_point(ratio, start, reach)
@@ -136,11 +139,11 @@ def _thresholds(
     one = 1 << shift
     add = np.rint(start * 2.0**shift).astype(np.int64) + np.where(ceil, one - 1, one)
     zero = np.zeros(1, np.uint8)
-    return lowering.emit(
+    return builder.emit(
         Affine(
             name=layer,
             inputs=(r.name,),
-            output=lowering.tensor(f"{layer}_thr", r.shape, Kind.I32),
+            output=builder.tensor(f"{layer}_thr", r.shape, Kind.I32),
             mul=mul.astype(np.int32).reshape(1, 1, -1),
             add=add.reshape(1, 1, -1),
             shift=shift,
@@ -156,12 +159,13 @@ def _tell(
     lowering: Lowering, node: fx.Node, found: Sides, moving: np.ndarray, images: np.ndarray, static: bool
 ) -> None:
     """The line of the layer report, and a note where the thresholds have collapsed."""
-    layer = lowering.layer(node)
-    lowering.report.append(
+    graph, builder = lowering.graph, lowering.builder
+    layer = layer_of(node)
+    builder.rows.append(
         {
             "layer": layer,
             "kind": "dynamic threshold",
-            "where": lowering.captured.where(node),
+            "where": graph.where(node),
             "elements": int(np.prod(shape_of(found.end))),
             "moving": int(moving.sum()),
             "channels": len(moving),
@@ -172,6 +176,6 @@ def _tell(
     )
     if not moving.any():
         what = "exported as constants" if static else "static_collapsed=True (--static-collapsed) makes them constants"
-        lowering.note(
+        builder.note(
             f"{layer}: thresholds computed from the image are the same for all {len(images)} calibration images; {what}"
         )

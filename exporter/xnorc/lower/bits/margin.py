@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import fx
 
-from xnorc.lower.bits.search import TIE
 from xnorc.lower.chain.bit_reader import Reader
 from xnorc.lower.chain.chain import Chain
+from xnorc.lower.chain.codes import TIE
+from xnorc.lower.graph.graph import Graph
 from xnorc.lower.graph.ops import shape_of, short_name
-from xnorc.lower.lowering import Lowering
 
 STEPS = 1024  # margins asked on either side of 0
 HALVINGS = 60
@@ -31,7 +31,7 @@ class Margin:
     included: bool = True
 
 
-def margin(lowering: Lowering, node: fx.Node, end: fx.Node, bit_of_row: tuple[int | None, ...]) -> Margin:
+def margin(graph: Graph, node: fx.Node, end: fx.Node, bit_of_row: tuple[int | None, ...]) -> Margin:
     """Where the point `node` flips as a function of `end`, a real map; of the difference of both sides where the
     point itself compares (`end` is `node`).
 
@@ -40,8 +40,8 @@ def margin(lowering: Lowering, node: fx.Node, end: fx.Node, bit_of_row: tuple[in
     """
     if end is node:
         return Margin(0.0, bit_of_row[-1] != 0, short_name(node) in ("ge", "le"))
-    reader = Reader(lowering, node, bit_of_row)
-    whole = Chain(lowering, node, np.arange(int(np.prod(shape_of(node)))), [end])
+    reader = Reader(graph, node, bit_of_row)
+    whole = Chain(graph, node, np.arange(int(np.prod(shape_of(node)))), [end])
     _, sites = whole.classes([np.zeros(int(np.prod(shape_of(end))), np.int64)])
     small = whole.at_sites(sites)
     dtype = end.meta["val"].dtype
@@ -50,17 +50,17 @@ def margin(lowering: Lowering, node: fx.Node, end: fx.Node, bit_of_row: tuple[in
         asked = torch.from_numpy(m)[:, None].to(dtype).expand(-1, len(sites))
         found = reader(small(asked.contiguous()), sites)
         if (found != found[:, :1]).any():
-            raise lowering.refuse(
+            raise graph.refuse(
                 node, "a threshold of the image on top of one that changes over the map", "one of the two"
             )
         return np.where(found[:, 0] == TIE, 1, found[:, 0])
 
-    reach = max(lowering.scales.reach(end), 1e-6) * 2
+    reach = max(graph.scales.reach(end), 1e-6) * 2
     m = np.concatenate([-np.geomspace(reach, reach * 1e-7, STEPS), [0.0], np.geomspace(reach * 1e-7, reach, STEPS)])
     bits = codes(m)
     flips = np.flatnonzero(bits[1:] != bits[:-1])
     if len(flips) != 1:
-        raise lowering.refuse(
+        raise graph.refuse(
             node, f"the bit flips {len(flips)} times as a map plus its own threshold grows", "one flip, as sign has"
         )
     low, high = m[flips[0]], m[flips[0] + 1]

@@ -8,13 +8,15 @@ import numpy as np
 from torch import fx
 
 from xnorc.capture import Finite
-from xnorc.lower.bits.comparison import sides
+from xnorc.lower.bits.bit_pool import bit_pool
 from xnorc.lower.bits.dynamic import lower_dynamic
-from xnorc.lower.bits.pools import emit_bit_pool, lower_pooled, pool_window
+from xnorc.lower.bits.pooled_threshold import lower_pooled
 from xnorc.lower.bits.threshold import lower_threshold
+from xnorc.lower.chain.comparison import sides
 from xnorc.lower.dots.operand import operand
+from xnorc.lower.graph.graph import Graph, layer_of
 from xnorc.lower.graph.ops import MAX_POOL, is_call, is_cat, shape_of
-from xnorc.lower.graph.origins import origin_of_arguments
+from xnorc.lower.graph.pool_window import pool_window
 from xnorc.lower.graph.positions import FILL, joined_from
 from xnorc.lower.graph.source import canonical, program_shape
 from xnorc.lower.lowering import Bits, Lowering
@@ -24,19 +26,20 @@ from xnorc.program import Tensor
 
 def lower_point(lowering: Lowering, node: fx.Node, bit_of_row: tuple[int | None, ...]) -> Bits:
     """Emit whatever makes the bits of a point."""
+    graph = lowering.graph
     if is_call(node, MAX_POOL):
         return _pool_of_bits(lowering, node, bit_of_row)
     if is_cat(node):
         return _cat_of_bits(lowering, node, bit_of_row)
-    stops = origin_of_arguments(node, lowering.known, lowering.transparent)
+    stops = graph.behind(node)
     if len(stops) == 1 and is_call(stops[0], MAX_POOL):
         made = lower_pooled(lowering, node, stops[0], bit_of_row)
         if made is not None:
             return made
-    dynamic = sides(lowering, node, stops)
+    dynamic = sides(graph, node, stops)
     if dynamic is not None:
         return lower_dynamic(lowering, node, dynamic, bit_of_row)
-    stops = _behind_points(lowering, stops)
+    stops = _behind_points(graph, stops)
     parts = lower_threshold(lowering, node, stops, bit_of_row)
     if len(parts) == 1:
         return Bits(node, parts[0][0], parts[0][2], bit_of_row)
@@ -51,40 +54,41 @@ def lower_point(lowering: Lowering, node: fx.Node, bit_of_row: tuple[int | None,
     return Bits(node, tensor, where, bit_of_row)
 
 
-def _behind_points(lowering: Lowering, stops: tuple[fx.Node, ...]) -> tuple[fx.Node, ...]:
+def _behind_points(graph: Graph, stops: tuple[fx.Node, ...]) -> tuple[fx.Node, ...]:
     """Two comparisons combined into one value: the sums that both compare, rather than their bits."""
-    while any(stop in lowering.points for stop in stops):
+    while any(stop in graph.points for stop in stops):
         found: list[fx.Node] = []
         for stop in stops:
-            behind = origin_of_arguments(stop, lowering.known, lowering.transparent)
-            found.extend(behind if stop in lowering.points else (stop,))
+            behind = graph.behind(stop)
+            found.extend(behind if stop in graph.points else (stop,))
         stops = tuple(dict.fromkeys(found))
     return stops
 
 
 def _pool_of_bits(lowering: Lowering, node: fx.Node, bit_of_row: tuple[int | None, ...]) -> Bits:
     """A max pool of two-valued elements: OR of "is the greater"."""
+    graph, builder = lowering.graph, lowering.builder
     before = node.args[0]
     assert isinstance(before, fx.Node)
     x = operand(lowering, before)
     shape = shape_of(before)
     inside, at = (x.at >= 0).all(), x.at
     if not inside:
-        raise lowering.refuse(node, "a max pool over a padded binary map", "pad after the pool, or in the pool")
+        raise graph.refuse(node, "a max pool over a padded binary map", "pad after the pool, or in the pool")
     tensor, _ = routed(lowering, node, x.tensor, at, program_shape(shape), nchw=True)
     slope = x.slope.reshape(shape[1], -1)
     flip = slope[:, 0] < 0
     if ((slope < 0) != flip[:, None]).any():
-        raise lowering.refuse(node, "the greater of two values changes sides within a channel", "one scale a channel")
-    low, high = _values(lowering, node, bit_of_row)
+        raise graph.refuse(node, "the greater of two values changes sides within a channel", "one scale a channel")
+    low, high = _values(graph, node, bit_of_row)
     if (high < low).any():
-        raise lowering.refuse(node, "a pooled bit means less than its opposite", "")
-    pooled = emit_bit_pool(lowering, lowering.layer(node), tensor, pool_window(node), flip)
-    return Bits(node, pooled, canonical(shape_of(node)), bit_of_row)
+        raise graph.refuse(node, "a pooled bit means less than its opposite", "")
+    pooled = bit_pool(builder, layer_of(node), tensor, pool_window(node), flip)
+    return Bits(node, builder.emit(pooled), canonical(shape_of(node)), bit_of_row)
 
 
-def _values(lowering: Lowering, node: fx.Node, bit_of_row: tuple[int | None, ...]) -> tuple[np.ndarray, np.ndarray]:
-    table = lowering.values[node]
+def _values(graph: Graph, node: fx.Node, bit_of_row: tuple[int | None, ...]) -> tuple[np.ndarray, np.ndarray]:
+    table = graph.values[node]
     assert isinstance(table, Finite)
     low, high = (table.vals[bit_of_row.index(b)].double().reshape(-1).numpy() for b in (0, 1))
     return low, high
@@ -92,17 +96,18 @@ def _values(lowering: Lowering, node: fx.Node, bit_of_row: tuple[int | None, ...
 
 def _cat_of_bits(lowering: Lowering, node: fx.Node, bit_of_row: tuple[int | None, ...]) -> Bits:
     """Parts side by side; every part's greater value is bit 1, as in the whole."""
+    graph = lowering.graph
     elements = int(np.prod(shape_of(node)))
     which, at = np.zeros(elements, np.int64), np.full(elements, FILL, np.int64)
     tensors: list[Tensor] = []
-    low, high = _values(lowering, node, bit_of_row)
+    low, high = _values(graph, node, bit_of_row)
     for part, moved in joined_from(node):
         x = operand(lowering, part)
         mine = moved != FILL
         values = (x.offset - x.slope)[moved[mine]], (x.offset + x.slope)[moved[mine]]
         full = [np.broadcast_to(v if v.size == 1 else v.reshape(-1), (elements,))[mine] for v in (low, high)]
         if (values[0] != full[0]).any() or (values[1] != full[1]).any():
-            raise lowering.refuse(
+            raise graph.refuse(
                 node, "the parts of a concatenation hold different values", "the same two values in each"
             )
         if x.tensor not in tensors:

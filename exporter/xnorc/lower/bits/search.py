@@ -18,7 +18,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-TIE = 2  # the chain's sign is exactly 0 here: no bit, until a tie rule says so
+from xnorc.lower.chain.codes import TIE
+
 EXHAUSTIVE = 2**27  # evaluations of one chain; about a second
 CHUNK = 2**21  # elements in flight
 GRID = 4097  # integers asked where not all can be

@@ -9,15 +9,19 @@ from dataclasses import dataclass
 import numpy as np
 from torch import fx
 
+from xnorc.capture import Finite
 from xnorc.lower.bits.confirm import Part, confirm
 from xnorc.lower.bits.intervals import intervals
 from xnorc.lower.bits.search import Flips, search
+from xnorc.lower.builder import Builder
 from xnorc.lower.chain.bit_reader import Reader
 from xnorc.lower.chain.chain import Chain
 from xnorc.lower.chain.monotone import is_monotone
+from xnorc.lower.graph.graph import Graph, layer_of
 from xnorc.lower.graph.ops import shape_of
 from xnorc.lower.graph.source import Source
 from xnorc.lower.lowering import Lowering
+from xnorc.lower.unread_places import fill_unread
 from xnorc.program import ALWAYS, NEVER, Kind, Tensor, Thresholds, from_map
 from xnorc.program.nodes.threshold import Threshold
 
@@ -55,18 +59,19 @@ def lower_threshold(
     Returns:
         (bit tensor, elements of the point, index of each in the tensor) for each stop.
     """
-    whole = Chain(lowering, node, np.arange(int(np.prod(shape_of(node)))), list(stops))
+    graph, builder = lowering.graph, lowering.builder
+    whole = Chain(graph, node, np.arange(int(np.prod(shape_of(node)))), list(stops))
     if (whole.entry < 0).any():
-        raise lowering.refuse(node, "a binarized map with constant elements", "pad after the binarizer, not before it")
+        raise graph.refuse(node, "a binarized map with constant elements", "pad after the binarizer, not before it")
     made, parts = [], []
     for index, stop in enumerate(stops):
         elements = np.flatnonzero(whole.entry == index)
         source = lowering.source(stop)
         place = source.at[whole.entry_at[elements]]
-        thresholds = answer(lowering, _question(lowering, node, stop, elements, bit_of_row))
+        thresholds = answer(lowering, _question(graph, node, source, elements, bit_of_row))
         if thresholds is None:
-            raise lowering.refuse(node, "one sum is compared with two different thresholds", "one bit of each sum")
-        made.append((emit_threshold(lowering, lowering.layer(stop), source.tensor, thresholds), elements, place))
+            raise graph.refuse(node, "one sum is compared with two different thresholds", "one bit of each sum")
+        made.append((emit_threshold(builder, layer_of(stop), source.tensor, thresholds), elements, place))
         parts.append(Part(source, thresholds))
 
     def bits_at(maps: list[np.ndarray]) -> np.ndarray:
@@ -75,16 +80,15 @@ def lower_threshold(
             out[elements] = bits.reshape(-1)[place]
         return out
 
-    confirm(lowering, node, parts, bit_of_row, bits_at)
+    confirm(graph, node, parts, bit_of_row, bits_at)
     return made
 
 
 def _question(
-    lowering: Lowering, node: fx.Node, stop: fx.Node, elements: np.ndarray, bit_of_row: tuple[int | None, ...]
+    graph: Graph, node: fx.Node, source: Source, elements: np.ndarray, bit_of_row: tuple[int | None, ...]
 ) -> Question:
-    source = lowering.source(stop)
-    reader = Reader(lowering, node, bit_of_row)
-    chain = Chain(lowering, node, elements, [stop])
+    reader = Reader(graph, node, bit_of_row)
+    chain = Chain(graph, node, elements, [source.node])
     of_site, sites = chain.classes([source.classes()])
     small = chain.at_sites(sites)
 
@@ -102,10 +106,10 @@ def _question(
     )
 
 
-def emit_threshold(lowering: Lowering, layer: str, tensor: Tensor, thresholds: Thresholds) -> Tensor:
+def emit_threshold(builder: Builder, layer: str, tensor: Tensor, thresholds: Thresholds) -> Tensor:
     """A Threshold node over a whole tensor."""
-    output = lowering.tensor(f"{layer}_bits", tensor.shape, Kind.BIT)
-    return lowering.emit(Threshold(name=layer, inputs=(tensor.name,), output=output, thresholds=thresholds))
+    output = builder.tensor(f"{layer}_bits", tensor.shape, Kind.BIT)
+    return builder.emit(Threshold(name=layer, inputs=(tensor.name,), output=output, thresholds=thresholds))
 
 
 def answer(lowering: Lowering, question: Question) -> Thresholds | None:
@@ -114,6 +118,7 @@ def answer(lowering: Lowering, question: Question) -> Thresholds | None:
     Returns:
         thresholds for the whole tensor; None where two elements want different thresholds at one place.
     """
+    graph, builder = lowering.graph, lowering.builder
     source, node, entry_at = question.source, question.node, question.entry_at
     flips = search(
         lambda q: question.codes(q, 0.0),
@@ -124,12 +129,12 @@ def answer(lowering: Lowering, question: Question) -> Thresholds | None:
     )
     h, w, ch = source.tensor.shape
     channel = source.at[entry_at] % ch
-    _refuse_ties(lowering, node, source, flips, channel)
-    _refuse_flips(lowering, node, flips, channel)
+    _refuse_ties(graph, node, source, flips, channel)
+    _refuse_flips(graph, node, flips, channel)
     try:
         found = intervals(flips, channel, ch)
     except ValueError as error:
-        raise lowering.refuse(
+        raise graph.refuse(
             node,
             f"channels {error.args[0][:8]} flip up and down at one place, down and up at another",
             "one kind a channel",
@@ -137,7 +142,7 @@ def answer(lowering: Lowering, question: Question) -> Thresholds | None:
     maps = [_spread(t, question, (h, w, ch)) for t in (found.thr, found.thr2) if t is not None]
     if any(m is None for m in maps):
         return None
-    lowering.report.append(_row(lowering, question, flips))
+    builder.rows.append(_row(graph, question, flips))
     return compressed(maps, found.flip)
 
 
@@ -152,15 +157,16 @@ def compressed(maps: list[np.ndarray | None], flip: np.ndarray) -> Thresholds:
     return from_map(thr, flip, thr2)
 
 
-def _refuse_ties(lowering: Lowering, node: fx.Node, source: Source, flips: Flips, channel: np.ndarray) -> None:
+def _refuse_ties(graph: Graph, node: fx.Node, source: Source, flips: Flips, channel: np.ndarray) -> None:
     if flips.ties and source.exact:  # a stream that was rounded meets 0 where the model does not: it counts as above
         site, q = flips.ties[0]
-        table = lowering.values[node]
+        table = graph.values[node]
+        assert isinstance(table, Finite)
         if table.tie is None:
-            raise lowering.refuse(
+            raise graph.refuse(
                 node, f"{len(table.codes)} different values enter a binary operation", "two values: one bit"
             )
-        raise lowering.refuse(
+        raise graph.refuse(
             node,
             f"sign(0) is reached: the integer {q} in channel {channel[site]} of {source.tensor.name} gives exactly 0, "
             "and torch.sign(0) is neither +1 nor -1",
@@ -168,11 +174,11 @@ def _refuse_ties(lowering: Lowering, node: fx.Node, source: Source, flips: Flips
         )
 
 
-def _refuse_flips(lowering: Lowering, node: fx.Node, flips: Flips, channel: np.ndarray) -> None:
+def _refuse_flips(graph: Graph, node: fx.Node, flips: Flips, channel: np.ndarray) -> None:
     many = np.unique(channel[flips.count > 2])
     if len(many):
         shown = ", ".join(map(str, many[:8])) + (", ..." if len(many) > 8 else "")
-        raise lowering.refuse(
+        raise graph.refuse(
             node,
             f"the bit flips {int(flips.count.max())} times as the sum grows, in channel {shown}",
             "chains that flip at most twice",
@@ -189,18 +195,6 @@ def _spread(per_site: np.ndarray, question: Question, shape: tuple[int, int, int
         return None
     filled = fill_unread(flat.reshape(shape), known.reshape(shape))
     return np.asarray(np.clip(filled, ALWAYS, NEVER))
-
-
-def fill_unread(flat: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Give places nobody reads the thresholds of the row or column before them, so that they make no class of
-    their own."""
-    flat, known = flat.copy(), known.copy()
-    for axis in (0, 1):
-        values, have = np.moveaxis(flat, axis, 0), np.moveaxis(known, axis, 0)
-        for i in range(1, len(values)):
-            empty = ~have[i] & have[i - 1]
-            values[i][empty], have[i][empty] = values[i - 1][empty], True
-    return flat
 
 
 def _undecided(question: Question, flips: Flips) -> int:
@@ -220,13 +214,13 @@ def _undecided(question: Question, flips: Flips) -> int:
     return int((close & noisy)[question.of_site].sum())
 
 
-def _row(lowering: Lowering, question: Question, flips: Flips) -> dict[str, object]:
+def _row(graph: Graph, question: Question, flips: Flips) -> dict[str, object]:
     """The line of the layer report."""
     source = question.source
     return {
-        "layer": lowering.layer(source.node),
+        "layer": layer_of(source.node),
         "kind": "threshold",
-        "where": lowering.captured.where(question.node),
+        "where": graph.where(question.node),
         "elements": len(question.of_site),
         "sites": len(flips.count),
         "search": flips.method,

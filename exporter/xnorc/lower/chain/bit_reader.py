@@ -8,9 +8,9 @@ import torch
 from torch import fx
 
 from xnorc.capture import Finite
-from xnorc.lower.bits.search import TIE
+from xnorc.lower.chain.codes import TIE
+from xnorc.lower.graph.graph import Graph
 from xnorc.lower.graph.ops import shape_of
-from xnorc.lower.lowering import Lowering
 
 
 class Reader:
@@ -21,12 +21,12 @@ class Reader:
         bit_of_row: bit of each row of its table; None for sign(0).
     """
 
-    def __init__(self, lowering: Lowering, node: fx.Node, bit_of_row: tuple[int | None, ...]) -> None:
-        finite = lowering.values[node]
+    def __init__(self, graph: Graph, node: fx.Node, bit_of_row: tuple[int | None, ...]) -> None:
+        finite = graph.values[node]
         assert isinstance(finite, Finite)
         self.node, self.codes = node, finite.codes
         self.bits = list(bit_of_row)
-        tie, rule = finite.tie, lowering.options.tie
+        tie, rule = finite.tie, graph.options.tie
         if tie is not None and self.bits[tie] is None and rule is not None:
             wanted = next(i for i, c in enumerate(self.codes) if i != tie and bool((c * rule > 0).all()))
             self.bits[tie] = self.bits[wanted]

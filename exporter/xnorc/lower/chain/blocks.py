@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -18,10 +17,9 @@ from torch import fx
 
 from xnorc.capture import Finite
 from xnorc.lower.chain.chain import Chain
+from xnorc.lower.graph.graph import Graph
 from xnorc.lower.graph.ops import is_moving, shape_of
-
-if TYPE_CHECKING:
-    from xnorc.lower.lowering import Lowering
+from xnorc.lower.graph.source import Source
 
 STEPS = 512  # values asked on either side of 0
 EXACT = 3e-6  # relative to the block's greatest output
@@ -65,25 +63,25 @@ def cut(chain: Chain, stop: fx.Node) -> list[fx.Node]:
     return cuts
 
 
-def blocks(lowering: Lowering, chain: Chain, stop: fx.Node) -> list[Block]:
+def blocks(graph: Graph, chain: Chain, source: Source) -> list[Block]:
     """The chain's blocks, first to last, affine neighbours merged.
 
     Raises:
         LowerError: a block is none of the known kinds.
     """
-    if isinstance(lowering.values.get(stop), Finite):
-        return [_two_values(lowering, chain, stop)]
-    cuts = cut(chain, stop)
-    at, places = chain._at, []
+    if isinstance(graph.values.get(source.node), Finite):
+        return [_two_values(chain, source)]
+    cuts = cut(chain, source.node)
+    at, places = chain.at, []
     for upper, lower in reversed(list(pairwise(cuts))):
-        part = Chain(lowering, lower, at, [upper])
+        part = Chain(graph, lower, at, [upper])
         places.append((upper, lower, part))
         at = part.entry_at
     found: list[Block] = []
     for upper, lower, part in reversed(places):
         if is_moving(lower):
             continue
-        block = _told(lowering, upper, lower, part)
+        block = _told(graph, upper, lower, part)
         if found and found[-1].kind == block.kind == "affine":
             block = Block(
                 "affine",
@@ -98,21 +96,20 @@ def blocks(lowering: Lowering, chain: Chain, stop: fx.Node) -> list[Block]:
     return found
 
 
-def _two_values(lowering: Lowering, chain: Chain, stop: fx.Node) -> Block:
+def _two_values(chain: Chain, source: Source) -> Block:
     """Any function of two values is affine in them."""
-    source = lowering.source(stop)
     at = chain.entry_at
     q = np.array([[0], [1]]) + np.zeros((1, len(at)), np.int64)
     entry = source.real(q, at)
     low, high = chain(entry).double().numpy()
     slope = (high - low) / source.scale[at]
-    return Block("affine", chain.end, stop, slope, low - slope * source.offset[at], np.zeros(len(at)))
+    return Block("affine", chain.end, source.node, slope, low - slope * source.offset[at], np.zeros(len(at)))
 
 
-def _told(lowering: Lowering, upper: fx.Node, lower: fx.Node, part: Chain) -> Block:
+def _told(graph: Graph, upper: fx.Node, lower: fx.Node, part: Chain) -> Block:
     of_site, sites = part.classes([np.zeros(int(np.prod(shape_of(upper))), np.int64)])
     small = part.at_sites(sites)
-    reach = max(lowering.scales.reach(upper), 1e-6) * 1.25
+    reach = max(graph.scales.reach(upper), 1e-6) * 1.25
     u = np.concatenate([-np.arange(STEPS, 0, -1), [0], np.arange(1, STEPS + 1)]) * (reach / STEPS)
     asked = torch.from_numpy(u).to(upper.meta["val"].dtype)[:, None].expand(-1, len(sites))
     v = small(asked).double().numpy()
@@ -139,7 +136,7 @@ def _told(lowering: Lowering, upper: fx.Node, lower: fx.Node, part: Chain) -> Bl
         return Block("prelu", lower, upper, right[of_site], nothing[of_site], left[of_site])
     if len(sites) == 1 and _is_vector(lower):
         return _table(upper, lower, small, len(of_site))
-    raise lowering.refuse(
+    raise graph.refuse(
         lower,
         "a real-valued path goes through what is neither affine, nor a clip, nor a PReLU",
         "scale, shift, batch norm, ReLU, clip, PReLU",

@@ -22,7 +22,7 @@ import torch
 from torch import fx
 
 from xnorc.capture import Const
-from xnorc.errors import LowerError
+from xnorc.lower.graph.graph import Graph
 from xnorc.lower.graph.ops import (
     BATCH_NORM,
     CASTS,
@@ -35,7 +35,6 @@ from xnorc.lower.graph.ops import (
     shape_of,
 )
 from xnorc.lower.graph.positions import FILL, broadcast_from, fill_value, is_constant_pad, joined_from, moved_from
-from xnorc.lower.lowering import Lowering
 
 
 @dataclass(eq=False)
@@ -60,20 +59,22 @@ class Chain:
 
     Attributes:
         end: the node whose elements are wanted.
+        at: for each site, the flat element of the end.
+        stops: the nodes at which the way ends.
         entry: for each site, which of `stops` its entry is (index), -1 where the element is a constant.
         entry_at: for each site, the flat element of that stop.
         path: the operations met, nearest to the end first.
     """
 
-    def __init__(self, lowering: Lowering, end: fx.Node, at: np.ndarray, stops: list[fx.Node]) -> None:
-        self.lowering, self.end, self.stops = lowering, end, stops
-        self.values, self.where = lowering.values, lowering.captured.where
+    def __init__(self, graph: Graph, end: fx.Node, at: np.ndarray, stops: list[fx.Node]) -> None:
+        self.graph, self.end, self.stops = graph, end, stops
+        self.values = graph.values
         self.entry = np.full(len(at), -1, np.int64)
         self.entry_at = np.full(len(at), -1, np.int64)
         self.constants: list[tuple[torch.Tensor, np.ndarray]] = []
         self.path: list[fx.Node] = []
         self._made: dict[tuple[fx.Node, bytes, bytes], Step] = {}
-        self._at = at
+        self.at = at
         self._last = self._build(end, np.asarray(at, np.int64), np.arange(len(at)))
 
     # -- following elements back ---------------------------------------------------------------------------------
@@ -90,8 +91,8 @@ class Chain:
             return self._enter(node, at, sites)
         if isinstance(value, Const):
             return self._constant(value.tensor, at, sites, node)
-        if node in self.lowering.transparent:
-            return self._build(self.lowering.transparent[node], at, sites)
+        if node in self.graph.transparent:
+            return self._build(self.graph.transparent[node], at, sites)
         if node not in self.path:
             self.path.append(node)
         if is_moving(node):
@@ -100,8 +101,8 @@ class Chain:
             return self._cat(node, at, sites)
         if is_elementwise(node):
             return self._elementwise(node, at, sites)
-        raise LowerError(
-            self.where(node),
+        raise self.graph.refuse(
+            node,
             f"{node.target} stands between a sum and the value made of it, and is not elementwise",
             "elementwise operations, batch norm, pools and moves of elements",
         )
@@ -111,8 +112,8 @@ class Chain:
         fresh = self.entry[sites] < 0
         same = (self.entry[sites] == stop) & (self.entry_at[sites] == at)
         if not (fresh | same).all():
-            raise LowerError(
-                self.where(self.end),
+            raise self.graph.refuse(
+                self.end,
                 "an element depends on two elements of a map (or on two maps)",
                 "elementwise chains from one sum to one value",
             )
@@ -210,7 +211,7 @@ class Chain:
 
     def at_sites(self, sites: np.ndarray) -> Chain:
         """The same chain for some of the sites."""
-        return Chain(self.lowering, self.end, self._at[sites], self.stops)
+        return Chain(self.graph, self.end, self.at[sites], self.stops)
 
     # -- running ------------------------------------------------------------------------------------------------
 

@@ -7,13 +7,14 @@ import numpy as np
 from torch import fx
 
 from xnorc.capture import Weights
+from xnorc.lower.builder import Builder
 from xnorc.lower.dots.float_noise import measured_noise
 from xnorc.lower.dots.geometry import Geometry, arranged, output_channel
 from xnorc.lower.dots.operand import Operand
 from xnorc.lower.dots.rerun import rerun
+from xnorc.lower.graph.graph import layer_of
 from xnorc.lower.graph.ops import shape_of
 from xnorc.lower.graph.source import Source, canonical, program_shape
-from xnorc.lower.lowering import Lowering
 from xnorc.program import Kind, Tensor
 from xnorc.program.nodes.bconv2d import BConv2d
 from xnorc.program.nodes.mix import Mix
@@ -22,14 +23,14 @@ UNIT_BITS = 30  # mixed sums use this many
 
 
 def binary_dot(
-    lowering: Lowering, node: fx.Node, x: Operand, w: np.ndarray, where: Geometry, offset: np.ndarray
+    builder: Builder, node: fx.Node, x: Operand, w: np.ndarray, where: Geometry, offset: np.ndarray
 ) -> Source:
     """Weights +-a: one BConv2d, the sum is a * slope * dot + offset."""
     flat = w.reshape(len(w), -1)
     signs = arranged(np.where(w < 0, -1, 1).astype(np.int8), where)
     offset = _counted_pads(node, x, w, where, offset)
     taps = _taps(node, x, w, where)
-    output = _emit(lowering, node, signs, where, f"{lowering.layer(node)}_dot")
+    output = _emit(builder, node, signs, where, f"{layer_of(node)}_dot")
     scale = (np.abs(flat).max(axis=1) * _slope(x))[output_channel(node)]
     reach = np.full(len(taps), flat.shape[1])
     return Source(
@@ -40,13 +41,13 @@ def binary_dot(
         offset=offset,
         low=-reach,
         high=reach,
-        noise=measured_noise(lowering, node, x, w, scale, offset),
+        noise=measured_noise(node, x, w, scale, offset),
         taps=taps,
     )
 
 
 def two_valued_dot(
-    lowering: Lowering, node: fx.Node, x: Operand, w: np.ndarray, kind: Weights, where: Geometry, offset: np.ndarray
+    builder: Builder, node: fx.Node, x: Operand, w: np.ndarray, kind: Weights, where: Geometry, offset: np.ndarray
 ) -> Source:
     """Weights m + a s with s = +-1: sum w q = a dot + m S, where S, the window's sum of q, serves all output channels.
 
@@ -55,20 +56,20 @@ def two_valued_dot(
     signs = np.where(kind.sign.numpy() < 0, -1, 1).astype(np.int8)
     offset = _counted_pads(node, x, w, where, offset)
     n = w[0].size
-    dot = _emit(lowering, node, arranged(signs, where), where, f"{lowering.layer(node)}_dot")
+    dot = _emit(builder, node, arranged(signs, where), where, f"{layer_of(node)}_dot")
     ones = np.ones((1, *arranged(signs, where).shape[1:]), np.int8)
-    window_sum = _emit(lowering, node, ones, where, f"{lowering.layer(node)}_window")
+    window_sum = _emit(builder, node, ones, where, f"{layer_of(node)}_window")
     a, m = kind.scale.numpy(), kind.mean.numpy()
     a = np.where(a > 0, a, 1.0)
     share = np.where(kind.scale.numpy() > 0, m / a, 0.0)
     bits = int(UNIT_BITS - np.ceil(np.log2(n * (1 + np.abs(share).max()))))  # 2^bits to a unit of dot, and
     more = UNIT_BITS - int(np.ceil(np.log2(1 + np.abs(share).max()))) - bits  # 2^more finer while mixing
     live = (kind.scale.numpy() > 0).astype(np.int64)
-    output = lowering.tensor(f"{lowering.layer(node)}_mix", dot.shape, Kind.I32)
+    output = builder.tensor(f"{layer_of(node)}_mix", dot.shape, Kind.I32)
     info = np.iinfo(np.int32)
-    lowering.emit(
+    builder.emit(
         Mix(
-            name=lowering.layer(node),
+            name=layer_of(node),
             inputs=(dot.name, window_sum.name),
             output=output,
             mul_a=(live << (bits + more)).astype(np.int32),
@@ -80,7 +81,7 @@ def two_valued_dot(
     )
     scale = (a * _slope(x) / 2.0**bits)[output_channel(node)]
     reach = np.ceil(n * (1 + np.abs(share)) * 2.0**bits).astype(np.int64)[output_channel(node)] + n
-    noise = measured_noise(lowering, node, x, w, scale, offset)
+    noise = measured_noise(node, x, w, scale, offset)
     return Source(
         node=node,
         tensor=output,
@@ -93,14 +94,14 @@ def two_valued_dot(
     )
 
 
-def _emit(lowering: Lowering, node: fx.Node, signs: np.ndarray, where: Geometry, wanted: str) -> Tensor:
+def _emit(builder: Builder, node: fx.Node, signs: np.ndarray, where: Geometry, wanted: str) -> Tensor:
     out_ch, *inputs = signs.shape
     h, w, _ = program_shape(shape_of(node))
     kind = Kind.I16 if int(np.prod(inputs)) < 2**15 else Kind.I32
-    output = lowering.tensor(wanted, (h, w, out_ch), kind)
-    return lowering.emit(
+    output = builder.tensor(wanted, (h, w, out_ch), kind)
+    return builder.emit(
         BConv2d(
-            name=lowering.layer(node),
+            name=layer_of(node),
             inputs=(where.tensor.name,),
             output=output,
             weights=signs,

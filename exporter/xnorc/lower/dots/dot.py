@@ -27,27 +27,28 @@ from xnorc.lower.dots.operand import Operand, as_integers, operand
 from xnorc.lower.dots.quantise import int8_weights
 from xnorc.lower.dots.real_weights import is_hidden
 from xnorc.lower.dots.rerun import rerun
+from xnorc.lower.graph.graph import Graph
 from xnorc.lower.graph.scales import LIMIT8
 from xnorc.lower.graph.source import Source
 from xnorc.lower.lowering import Lowering
-from xnorc.lower.streams.stream import stream
 from xnorc.program import Kind
 
 
 def lower_dot(lowering: Lowering, node: fx.Node) -> Source:
     """Emit the convolution without thresholds; returns what its sums mean."""
+    graph, builder = lowering.graph, lowering.builder
     weight = node.args[1]
-    value = lowering.values.get(weight) if isinstance(weight, fx.Node) else None
+    value = graph.values.get(weight) if isinstance(weight, fx.Node) else None
     if not isinstance(value, Const):
-        raise lowering.refuse(node, "a constant times an activation", "the activation first, as in F.linear")
+        raise graph.refuse(node, "a constant times an activation", "the activation first, as in F.linear")
     assert isinstance(node.args[0], fx.Node)
     x = operand(lowering, node.args[0])
     w = value.tensor.to(torch.float64).numpy()
     if not np.isfinite(w).all():
-        raise lowering.refuse(node, f"{int((~np.isfinite(w)).sum())} weights are not finite", "check the checkpoint")
-    kind = _binary_kind(lowering, node, x, w)
-    if is_hidden(lowering, node):
-        _refuse_half_binary(lowering, node, x, w, kind)
+        raise graph.refuse(node, f"{int((~np.isfinite(w)).sum())} weights are not finite", "check the checkpoint")
+    kind = _binary_kind(graph, node, x, w)
+    if is_hidden(graph, node):
+        _refuse_half_binary(graph, node, x, w, kind)
     if kind is None:
         x = _integers(lowering, x, w)
     where = geometry(lowering, node, x)
@@ -55,11 +56,11 @@ def lower_dot(lowering: Lowering, node: fx.Node) -> Source:
     if kind is None:
         return integer_dot(lowering, node, x, w, where, offset)
     if kind.binary:
-        return binary_dot(lowering, node, x, w, where, offset)
-    return two_valued_dot(lowering, node, x, w, kind, where, offset)
+        return binary_dot(builder, node, x, w, where, offset)
+    return two_valued_dot(builder, node, x, w, kind, where, offset)
 
 
-def _refuse_half_binary(lowering: Lowering, node: fx.Node, x: Operand, w: np.ndarray, kind: Weights | None) -> None:
+def _refuse_half_binary(graph: Graph, node: fx.Node, x: Operand, w: np.ndarray, kind: Weights | None) -> None:
     """A hidden layer binary in one operand alone: most likely a binarizer that was not applied.
 
     The image and streams by real weights (stems, shortcuts) are neither.
@@ -67,25 +68,25 @@ def _refuse_half_binary(lowering: Lowering, node: fx.Node, x: Operand, w: np.nda
     if x.tensor.kind is Kind.BIT and kind is None:
         values = len(np.unique(w[0]))
         edges = ", ".join(f"{e:.2g}" for e in np.quantile(w, [0, 0.25, 0.5, 0.75, 1]))
-        raise lowering.refuse(
+        raise graph.refuse(
             node,
             f"binary input but real weights: channel 0 has {values} different values (quartiles of all: {edges})",
             "weights of one magnitude per output channel; are they binarized outside the model?",
         )
     binary = w[0].size > 2 and classify(torch.from_numpy(w)).binary
-    if binary and x.tensor.kind is not Kind.BIT and lowering.captured.input not in lowering.known[x.node]:
-        raise lowering.refuse(
+    if binary and x.tensor.kind is not Kind.BIT and graph.input not in graph.origins[x.node]:
+        raise graph.refuse(
             node, "binary weights but a real-valued activation", "binarize the activation ahead of this layer"
         )
 
 
-def _binary_kind(lowering: Lowering, node: fx.Node, x: Operand, w: np.ndarray) -> Weights | None:
+def _binary_kind(graph: Graph, node: fx.Node, x: Operand, w: np.ndarray) -> Weights | None:
     """The weights as +-a or m +- a per output channel, on bits of one distance; None where they are real."""
     if x.tensor.kind is not Kind.BIT:
         return None
     kind = classify(torch.from_numpy(w))
     if kind.near:
-        raise lowering.refuse(
+        raise graph.refuse(
             node,
             f"the weights of channel {kind.near[0]} are two-valued but for rounding",
             "a straight-through form that cancels exactly",
@@ -93,7 +94,7 @@ def _binary_kind(lowering: Lowering, node: fx.Node, x: Operand, w: np.ndarray) -
     if Weigh.TERNARY in kind.kinds:
         zeros = kind.zeros.tolist()
         first = np.unravel_index(int(zeros[0]), w.shape)
-        raise lowering.refuse(
+        raise graph.refuse(
             node,
             f"{len(zeros)} binary weights are exactly 0 (the first at {tuple(int(i) for i in first)})",
             "sign(0) is 0: give a tie rule, or binarize with w >= 0",
@@ -111,13 +112,14 @@ def _channels(node: fx.Node) -> int:
 
 def _integers(lowering: Lowering, x: Operand, w: np.ndarray) -> Operand:
     """Bits as int8; an int16 stream as int8 where its sums could pass 32 bits."""
+    graph = lowering.graph
     if x.tensor.kind is Kind.BIT:
         return as_integers(lowering, x)
     most = np.abs(int8_weights(w.reshape(len(w), -1))[0].astype(np.int64)).sum(axis=1).max()
     if x.tensor.kind is not Kind.I16 or most * 2**15 < 2**31:
         return x
-    unit = lowering.scales.magnitude(x.node) / LIMIT8
-    source = stream(lowering, x.node, unit, Kind.I8)
+    unit = graph.scales.magnitude(x.node) / LIMIT8
+    source = lowering.stream(x.node, unit, Kind.I8)
     return replace(
         x,
         tensor=source.tensor,

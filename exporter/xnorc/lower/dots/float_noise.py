@@ -16,14 +16,13 @@ from torch import fx
 from xnorc.lower.dots.operand import Operand
 from xnorc.lower.dots.rerun import rerun, rerun_in
 from xnorc.lower.graph.ops import dtype_of
-from xnorc.lower.lowering import Lowering
 from xnorc.program import Kind
 
 RUNS = 4
 
 
 def measured_noise(
-    lowering: Lowering, node: fx.Node, x: Operand, w: np.ndarray, scale: np.ndarray | None, offset: np.ndarray
+    node: fx.Node, x: Operand, w: np.ndarray, scale: np.ndarray | None, offset: np.ndarray
 ) -> np.ndarray:
     """float64 (elements of the node,): the bound used around its exact value."""
     unit = scale is not None and bool((np.abs(scale) == 1).all()) and not offset.any()

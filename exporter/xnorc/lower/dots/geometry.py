@@ -95,6 +95,7 @@ def conv_window(node: fx.Node) -> Window:
 
 
 def _conv(lowering: Lowering, node: fx.Node, x: Operand) -> Geometry:
+    graph = lowering.graph
     window, groups = conv_window(node), int(argument(node, "groups"))
     _, ch, h, w = shape_of(x.node)
     at = x.at.reshape(ch, h, w)
@@ -115,7 +116,7 @@ def _conv(lowering: Lowering, node: fx.Node, x: Operand) -> Geometry:
         else:
             mode = "skip"  # what the pads add is a constant of the place: the offset map holds it
     if counted and any(own):
-        raise lowering.refuse(node, f"{mode} pads inside the zero pads of the convolution", "pads of one kind")
+        raise graph.refuse(node, f"{mode} pads inside the zero pads of the convolution", "pads of one kind")
     window = replace(
         window,
         pad_top=total[0],

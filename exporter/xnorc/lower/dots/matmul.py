@@ -17,6 +17,7 @@ from torch import fx
 
 from xnorc.capture import Finite
 from xnorc.lower.dots.operand import operand
+from xnorc.lower.graph.graph import Graph, layer_of
 from xnorc.lower.graph.ops import aten, dtype_of, is_call, shape_of
 from xnorc.lower.graph.source import Source
 from xnorc.lower.lowering import Lowering
@@ -48,9 +49,9 @@ class Side:
     low: int
 
 
-def is_product(lowering: Lowering, node: fx.Node) -> bool:
+def is_product(graph: Graph, node: fx.Node) -> bool:
     """True for a matrix product whose operands both depend on the image."""
-    return is_call(node, MATMULS) and all(a in lowering.known for a in node.args)
+    return is_call(node, MATMULS) and all(a in graph.origins for a in node.args)
 
 
 def lower_product(lowering: Lowering, node: fx.Node) -> Source:
@@ -59,24 +60,25 @@ def lower_product(lowering: Lowering, node: fx.Node) -> Source:
     Raises:
         LowerError: an operand is not binary, or its elements lie on no regular grid.
     """
+    graph, builder = lowering.graph, lowering.builder
     out = shape_of(node)
     left, right = node.args[0], node.args[1]
     assert isinstance(left, fx.Node)
     assert isinstance(right, fx.Node)
     if min(len(shape_of(left)), len(shape_of(right))) < 2:
-        raise lowering.refuse(node, "the product of two activations, one of them a vector", "matrices (.., tokens, d)")
+        raise graph.refuse(node, "the product of two activations, one of them a vector", "matrices (.., tokens, d)")
     a = _side(lowering, node, left, out[:-2], transposed=False)
     b = _side(lowering, node, right, out[:-2], transposed=True)
     rows, cols, depth = out[-2], out[-1], shape_of(left)[-1]
     groups = int(np.prod(out[:-2], dtype=np.int64))
     if max(groups * cols, rows, depth) > 65535:
-        raise lowering.refuse(node, f"the product of two activations of {out}", "at most 65535 elements a row")
-    output = lowering.tensor(
-        f"{lowering.layer(node)}_product", (rows, 1, groups * cols), Kind.I16 if depth < 2**15 else Kind.I32
+        raise graph.refuse(node, f"the product of two activations of {out}", "at most 65535 elements a row")
+    output = builder.tensor(
+        f"{layer_of(node)}_product", (rows, 1, groups * cols), Kind.I16 if depth < 2**15 else Kind.I32
     )
-    lowering.emit(
+    builder.emit(
         BMatMul(
-            name=lowering.layer(node), inputs=(a.tensor.name, b.tensor.name), output=output,
+            name=layer_of(node), inputs=(a.tensor.name, b.tensor.name), output=output,
             groups=groups, rows=rows, cols=cols, depth=depth,
             a_start=a.start, a_group=a.strides[0], a_row=a.strides[1], a_depth=a.strides[2], a_low=a.low,
             b_start=b.start, b_group=b.strides[0], b_col=b.strides[1], b_depth=b.strides[2], b_low=b.low,
@@ -99,28 +101,29 @@ def lower_product(lowering: Lowering, node: fx.Node) -> Source:
 
 
 def _side(lowering: Lowering, node: fx.Node, argument: fx.Node, batch: tuple[int, ...], transposed: bool) -> Side:
-    if not isinstance(lowering.values.get(argument), Finite):
+    graph = lowering.graph
+    if not isinstance(graph.values.get(argument), Finite):
         which = "second" if transposed else "first"
-        raise lowering.refuse(
+        raise graph.refuse(
             node, f"the product of two activations, of which the {which} is not binary", "binarize both operands"
         )
     x = operand(lowering, argument)
     lines = [_lines(v, shape_of(argument), batch, transposed) for v in (x.at, x.slope, x.offset)]
     at, slope, offset = lines
     if (slope != slope[:, :, :1]).any() or (at < 0).any():
-        raise lowering.refuse(
+        raise graph.refuse(
             node,
             f"the product of two activations: the values of {argument.name} change along the sum",
             "one scale for all that is summed, and no pads",
         )
     if (offset != 0).any() and (offset != slope).any():
-        raise lowering.refuse(
+        raise graph.refuse(
             node, f"the product of two activations: {argument.name} has unlike values", "-a and +a, or 0 and a"
         )
     low = -1 if (offset == 0).all() else 0
     steps = regular_steps(at)
     if steps is None:
-        raise lowering.refuse(
+        raise graph.refuse(
             node,
             f"the product of two activations: {argument.name} lies on no regular grid of {x.tensor.name}",
             "heads by view, permute, transpose, chunk",

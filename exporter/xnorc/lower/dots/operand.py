@@ -20,11 +20,11 @@ from xnorc.lower.chain.blocks import blocks
 from xnorc.lower.chain.chain import Chain
 from xnorc.lower.dots.quantise import int8_weights
 from xnorc.lower.dots.real_weights import channel_slopes, fits, folded, takes_16_bits
+from xnorc.lower.graph.graph import Graph
 from xnorc.lower.graph.ops import DOTS, is_call, is_moving, shape_of
 from xnorc.lower.graph.source import Source
 from xnorc.lower.lowering import Lowering
 from xnorc.lower.streams.affine import emit_affine
-from xnorc.lower.streams.stream import stream
 from xnorc.program import Kind, Tensor
 from xnorc.program.nodes.iconv2d import IConv2d
 
@@ -74,11 +74,12 @@ def rows_to_bits(finite: Finite) -> tuple[int | None, ...] | None:
 
 def operand(lowering: Lowering, node: fx.Node) -> Operand:
     """The input of a dot, as bits where it has two values, else as the integers it comes from."""
-    finite = lowering.values.get(node)
+    graph = lowering.graph
+    finite = graph.values.get(node)
     if isinstance(finite, Finite):
         bit_of_row = rows_to_bits(finite)
         if bit_of_row is None:
-            raise lowering.refuse(
+            raise graph.refuse(
                 node, f"{finite.distinct()} different values enter a binary operation", "two values: one bit"
             )
         return _binary(lowering, node, finite, bit_of_row)
@@ -86,9 +87,10 @@ def operand(lowering: Lowering, node: fx.Node) -> Operand:
 
 
 def _binary(lowering: Lowering, node: fx.Node, finite: Finite, bit_of_row: tuple[int | None, ...]) -> Operand:
+    graph = lowering.graph
     bits = lowering.bits_of(finite.src, bit_of_row)
     elements = int(np.prod(shape_of(node)))
-    chain = Chain(lowering, node, np.arange(elements), [finite.src])
+    chain = Chain(graph, node, np.arange(elements), [finite.src])
     entry_at = chain.entry_at
     low = finite.vals[bit_of_row.index(0)].expand(shape_of(node)).reshape(-1).to(torch.float64).numpy()
     upper = bit_of_row.index(1) if 1 in bit_of_row else bit_of_row.index(0)
@@ -100,19 +102,21 @@ def _binary(lowering: Lowering, node: fx.Node, finite: Finite, bit_of_row: tuple
 
 def _integer(lowering: Lowering, node: fx.Node) -> Operand:
     """Pixels through an affine chain as they are, sums and streams likewise; anything else as an int16 stream."""
-    stops = lowering.known[node]
-    if stops == (lowering.captured.input,):
-        made = _pixels(lowering, node, lowering.source(stops[0]))
+    graph = lowering.graph
+    stops = graph.origins[node]
+    if stops == (graph.input,):
+        made = _pixels(graph, node, lowering.source(stops[0]))
         if made is not None:
             return made
     made = _affine(lowering, node)
-    if made is not None and _suits(lowering, node, made):
+    if made is not None and _suits(graph, node, made):
         return made
     return _streamed(lowering, node)
 
 
 def _streamed(lowering: Lowering, node: fx.Node) -> Operand:
     """A stream of the node itself; of what was padded, where it was: others may read that stream too."""
+    graph = lowering.graph
     inner = node
     while is_moving(inner) and isinstance(inner.meta["val"], torch.Tensor):
         before = inner.args[0]
@@ -120,8 +124,8 @@ def _streamed(lowering: Lowering, node: fx.Node) -> Operand:
         if not isinstance(before.meta.get("val"), torch.Tensor) or _size(before) > _size(inner):
             break
         inner = before
-    source = stream(lowering, inner, lowering.scales.int16(inner))
-    chain = Chain(lowering, node, np.arange(_size(node)), [inner])
+    source = lowering.stream(inner, graph.scales.int16(inner))
+    chain = Chain(graph, node, np.arange(_size(node)), [inner])
     at = np.where(chain.entry >= 0, source.at[np.maximum(chain.entry_at, 0)], -1)
     reach = int(source.high.max())
     unit = float(source.scale[0])
@@ -132,17 +136,18 @@ def _streamed(lowering: Lowering, node: fx.Node) -> Operand:
 
 def _affine(lowering: Lowering, node: fx.Node) -> Operand | None:
     """Over the integers of the node's origin; None where these suit no convolution or the way is not affine."""
-    stops = lowering.known[node]
+    graph = lowering.graph
+    stops = graph.origins[node]
     source = lowering.source(stops[0])
     if len(stops) != 1 or source.tensor.kind not in IConv2d.in_kinds:
         return None
-    chain = Chain(lowering, node, np.arange(_size(node)), list(stops))
+    chain = Chain(graph, node, np.arange(_size(node)), list(stops))
     inside = chain.entry >= 0
     if not inside.any():
         return None
     used = chain if inside.all() else chain.at_sites(np.flatnonzero(inside))
     try:
-        found = [] if node is stops[0] else blocks(lowering, used, stops[0])
+        found = [] if node is stops[0] else blocks(graph, used, source)
     except LowerError:
         return None
     if any(block.kind != "affine" for block in found):
@@ -161,7 +166,7 @@ def _affine(lowering: Lowering, node: fx.Node) -> Operand | None:
     return Operand(node, source.tensor, every[2], every[0], every[1], error, bounds)
 
 
-def _suits(lowering: Lowering, node: fx.Node, x: Operand) -> bool:
+def _suits(graph: Graph, node: fx.Node, x: Operand) -> bool:
     """True where every dot that reads the node can take the slopes into its weights, and loses nothing by it.
 
     With 8-bit weights of many inputs, a channel of great slope would take the bits of all others.
@@ -172,12 +177,12 @@ def _suits(lowering: Lowering, node: fx.Node, x: Operand) -> bool:
         return False
     even = np.abs(slopes).max() <= UNEVEN * np.sqrt((slopes**2).mean())
     for dot in readers:
-        value = lowering.values.get(dot.args[1]) if isinstance(dot.args[1], fx.Node) else None
+        value = graph.values.get(dot.args[1]) if isinstance(dot.args[1], fx.Node) else None
         if not isinstance(value, Const):
             return False
         w = value.tensor.to(torch.float64).numpy()
         few = w.ndim == 4 and w.shape[1] < len(slopes)
-        if not np.isfinite(w).all() or not (few or even or takes_16_bits(lowering, dot)):
+        if not np.isfinite(w).all() or not (few or even or takes_16_bits(graph, dot)):
             return False
         if not fits(int8_weights(folded(w, slopes))[0], x.tensor.kind):
             return False
@@ -197,12 +202,12 @@ def _constants(chain: Chain) -> np.ndarray:
     return values
 
 
-def _pixels(lowering: Lowering, node: fx.Node, source: Source) -> Operand | None:
+def _pixels(graph: Graph, node: fx.Node, source: Source) -> Operand | None:
     """The image itself, or an affine function of it, asked at every pixel value."""
     elements = int(np.prod(shape_of(node)))
     if node is source.node:
         return Operand(node, source.tensor, source.at, source.scale, source.offset)
-    chain = Chain(lowering, node, np.arange(elements), [source.node])
+    chain = Chain(graph, node, np.arange(elements), [source.node])
     of_site, sites = chain.classes([source.classes()])
     small = chain.at_sites(sites)
     inside = small.entry >= 0
@@ -217,10 +222,11 @@ def _pixels(lowering: Lowering, node: fx.Node, source: Source) -> Operand | None
 
 def as_integers(lowering: Lowering, x: Operand) -> Operand:
     """Bits as int8 of -1 and +1, for weights that are not binary."""
-    if x.tensor not in lowering.unpacked:
+    memo = lowering.memo
+    if x.tensor not in memo.numbers:
         h, w, ch = x.tensor.shape
         size = h * w * ch
-        lowering.unpacked[x.tensor] = emit_affine(
+        memo.numbers[x.tensor] = emit_affine(
             lowering,
             x.node,
             x.tensor,
@@ -233,4 +239,4 @@ def as_integers(lowering: Lowering, x: Operand) -> Operand:
             1,
             f"{x.tensor.name}_int8",
         )
-    return replace(x, tensor=lowering.unpacked[x.tensor], bounds=(-1, 1))
+    return replace(x, tensor=memo.numbers[x.tensor], bounds=(-1, 1))

@@ -6,8 +6,8 @@ from __future__ import annotations
 import numpy as np
 from torch import fx
 
+from xnorc.lower.graph.graph import Graph
 from xnorc.lower.graph.ops import AVERAGES, DOTS, argument, aten, is_call, shape_of
-from xnorc.lower.lowering import Lowering
 from xnorc.program import Kind
 
 SMALL_MAP = 8192  # elements of a sum up to which 16-bit weights are taken unasked: 32 KiB more RAM at most
@@ -16,10 +16,10 @@ FEW_TAPS = 64  # weights of one output of a grouped convolution up to which it c
 ALIKE = 1e-6  # relative distance of slopes that count as one
 
 
-def takes_wide_taps(lowering: Lowering, node: fx.Node, kind: Kind) -> bool:
+def takes_wide_taps(graph: Graph, node: fx.Node, kind: Kind) -> bool:
     """True for stencils over int16 (depthwise or paired convolutions, as in LAB), unless 8 bits are asked for: int16
     weights cost them no instruction, and a byte each."""
-    if lowering.options.weight_bits == 8 or kind is not Kind.I16 or not _is_stencil(node):
+    if graph.options.weight_bits == 8 or kind is not Kind.I16 or not _is_stencil(node):
         return False
     weight = node.args[1]
     assert isinstance(weight, fx.Node)
@@ -29,34 +29,34 @@ def takes_wide_taps(lowering: Lowering, node: fx.Node, kind: Kind) -> bool:
     )
 
 
-def takes_16_bits(lowering: Lowering, node: fx.Node) -> bool:
+def takes_16_bits(graph: Graph, node: fx.Node) -> bool:
     """True where a dot's weights are to have 16 bits.
 
     What the user asked for; else 16 for small maps, but 8 for other stencils than `takes_wide_taps` that only bits are
     made of, whose work 16 would double while few weights with a scale of their own round well; and 8 for networks that
     compute thresholds, whose weights can come to a quarter of the model's.
     """
-    bits = lowering.options.weight_bits
+    bits = graph.options.weight_bits
     if bits is not None:
         return bits == 16
-    if int(np.prod(shape_of(node))) > SMALL_MAP or computes_thresholds(lowering, node):
+    if int(np.prod(shape_of(node))) > SMALL_MAP or computes_thresholds(graph, node):
         return False
-    return not (_is_stencil(node) and _only_bits(lowering, node))
+    return not (_is_stencil(node) and _only_bits(graph, node))
 
 
-def rounds_for_inputs(lowering: Lowering, node: fx.Node) -> bool:
+def rounds_for_inputs(graph: Graph, node: fx.Node) -> bool:
     """True where 8-bit weights are rounded for the inputs of the calibration images: few weights, and many bits that
     hang on them."""
-    return computes_thresholds(lowering, node) or (_is_stencil(node) and _only_bits(lowering, node))
+    return computes_thresholds(graph, node) or (_is_stencil(node) and _only_bits(graph, node))
 
 
-def is_hidden(lowering: Lowering, node: fx.Node) -> bool:
+def is_hidden(graph: Graph, node: fx.Node) -> bool:
     """True where a binarizer follows: what is no head."""
     seen: set[fx.Node] = set()
     ahead = list(node.users)
     while ahead:
         user = ahead.pop()
-        if user in lowering.points:
+        if user in graph.points:
             return True
         if user not in seen:
             seen.add(user)
@@ -64,14 +64,14 @@ def is_hidden(lowering: Lowering, node: fx.Node) -> bool:
     return False
 
 
-def computes_thresholds(lowering: Lowering, node: fx.Node) -> bool:
+def computes_thresholds(graph: Graph, node: fx.Node) -> bool:
     """True for a layer between channel averages and bits: the network of a dynamic threshold."""
     before = node.args[0]
     assert isinstance(before, fx.Node)
-    origins = lowering.known.get(before, ())
-    if int(np.prod(shape_of(node)[2:])) != 1 or len(origins) != 1 or not is_hidden(lowering, node):
+    origins = graph.origins.get(before, ())
+    if int(np.prod(shape_of(node)[2:])) != 1 or len(origins) != 1 or not is_hidden(graph, node):
         return False
-    return is_call(origins[0], AVERAGES) or (is_call(origins[0], DOTS) and computes_thresholds(lowering, origins[0]))
+    return is_call(origins[0], AVERAGES) or (is_call(origins[0], DOTS) and computes_thresholds(graph, origins[0]))
 
 
 def _is_stencil(node: fx.Node) -> bool:
@@ -81,10 +81,10 @@ def _is_stencil(node: fx.Node) -> bool:
     return int(argument(node, "groups")) > 1 and int(np.prod(shape_of(weight)[1:])) <= FEW_TAPS
 
 
-def _only_bits(lowering: Lowering, node: fx.Node) -> bool:
+def _only_bits(graph: Graph, node: fx.Node) -> bool:
     """True where binarize points are all that reads the node's values."""
-    readers = lowering.readers(node)
-    return bool(readers) and all(reader in lowering.points for reader in readers)
+    readers = graph.readers(node)
+    return bool(readers) and all(reader in graph.points for reader in readers)
 
 
 def channel_slopes(slope: np.ndarray, at: np.ndarray, shape: tuple[int, ...]) -> np.ndarray | None:

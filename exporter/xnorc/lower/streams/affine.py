@@ -6,8 +6,9 @@ from __future__ import annotations
 import numpy as np
 from torch import fx
 
-from xnorc.lower.bits.threshold import fill_unread
+from xnorc.lower.graph.graph import layer_of
 from xnorc.lower.lowering import Lowering
+from xnorc.lower.unread_places import fill_unread
 from xnorc.program import Kind, Tensor
 from xnorc.program.nodes.affine import Affine
 from xnorc.program.thresholds import from_map
@@ -44,6 +45,7 @@ def emit_affine(
         unit: the real value of one q'.
         reach: greatest |q| that occurs.
     """
+    graph, builder = lowering.graph, lowering.builder
     h, w, ch = tensor.shape
     ratio, start = slope / unit, offset / unit
     shift = fixed_point(ratio, start, reach)
@@ -55,13 +57,13 @@ def emit_affine(
         flat, known = np.zeros(h * w * ch, np.int64), np.zeros(h * w * ch, bool)
         flat[place], known[place] = values, True
         if (flat[place] != values).any():
-            raise lowering.refuse(node, "one integer stands for two different reals", "one scale for each element")
+            raise graph.refuse(node, "one integer stands for two different reals", "one scale for each element")
         maps.append(fill_unread(flat.reshape(h, w, ch), known.reshape(h, w, ch)))
     classes, mul_table, add_table = _classes(maps[0], maps[1])
-    output = lowering.tensor(wanted, tensor.shape, kind, unit)
-    return lowering.emit(
+    output = builder.tensor(wanted, tensor.shape, kind, unit)
+    return builder.emit(
         Affine(
-            name=lowering.layer(node),
+            name=layer_of(node),
             inputs=(tensor.name,),
             output=output,
             mul=mul_table,

@@ -10,14 +10,14 @@ import torch
 from torch import fx
 
 from xnorc.errors import LowerError
-from xnorc.lower.bits.pools import pool_window, window_pairs
 from xnorc.lower.chain.blocks import Block, blocks
 from xnorc.lower.chain.chain import Chain
+from xnorc.lower.graph.graph import Graph, layer_of
 from xnorc.lower.graph.ops import aten, is_call, shape_of, short_name
+from xnorc.lower.graph.pool_window import pool_window, window_pairs
 from xnorc.lower.graph.source import Source, canonical
 from xnorc.lower.lowering import Lowering
 from xnorc.lower.routing import routed
-from xnorc.lower.streams.stream import stream
 from xnorc.program import Kind, Window
 from xnorc.program.nodes.sumpool2d import SumPool2d
 
@@ -45,9 +45,10 @@ class Pooling:
 def lower_average(lowering: Lowering, node: fx.Node) -> Source:
     """Emit a SumPool2d over the integers ahead, or over a stream where the way to it is not affine or 32 bits do not
     hold the sums."""
+    graph, builder = lowering.graph, lowering.builder
     before = node.args[0]
     assert isinstance(before, fx.Node)
-    pooling = _pooling(lowering, node, before)
+    pooling = _pooling(graph, node, before)
     source, *ahead = affine_ahead(lowering, before)
     slope, offset, at = (pooling.channels_first(values) for values in ahead)
     ch, h, w = pooling.map_shape[1:]
@@ -56,13 +57,13 @@ def lower_average(lowering: Lowering, node: fx.Node) -> Source:
     taps = pooling.window.kh * pooling.window.kw
     varies = np.ptp(per_channel_slope, axis=1).any() or np.ptp(per_channel_offset, axis=1).any()
     if varies or taps * max(-int(source.low.min()), int(source.high.max())) > SUM:
-        made = stream(lowering, before, lowering.scales.int16(before))
+        made = lowering.stream(before, graph.scales.int16(before))
         slope, offset, at = (pooling.channels_first(values) for values in (made.scale, made.offset, made.at))
         tensor, _ = routed(lowering, node, made.tensor, at, (h, w, ch), nchw=True)
         source, per_channel_slope, per_channel_offset = made, slope.reshape(ch, -1), offset.reshape(ch, -1)
     out_shape = (*pooling.window.out_hw(h, w), ch)
-    output = lowering.tensor(f"{lowering.layer(node)}_sums", out_shape, Kind.I32)
-    lowering.emit(SumPool2d(name=lowering.layer(node), inputs=(tensor.name,), output=output, window=pooling.window))
+    output = builder.tensor(f"{layer_of(node)}_sums", out_shape, Kind.I32)
+    builder.emit(SumPool2d(name=layer_of(node), inputs=(tensor.name,), output=output, window=pooling.window))
     channel = np.repeat(np.arange(ch), len(pooling.factor) // ch)
     scale = per_channel_slope[channel, 0] * pooling.factor
     shift = per_channel_offset[channel, 0] * pooling.factor * pooling.count
@@ -90,38 +91,39 @@ def lower_average(lowering: Lowering, node: fx.Node) -> Source:
 def affine_ahead(lowering: Lowering, before: fx.Node) -> tuple[Source, np.ndarray, np.ndarray, np.ndarray]:
     """(source, slope, offset, index in its tensor) for every element that is pooled, over an affine chain; else a
     stream."""
-    stops = lowering.known[before]
+    graph = lowering.graph
+    stops = graph.origins[before]
     elements = np.arange(int(np.prod(shape_of(before))))
     if len(stops) == 1:
         source = lowering.source(stops[0])
-        chain = Chain(lowering, before, elements, list(stops))
+        chain = Chain(graph, before, elements, list(stops))
         if (chain.entry >= 0).all():
             slope, offset = source.scale[chain.entry_at], source.offset[chain.entry_at]
-            found = [] if before is stops[0] else _blocks_if_known(lowering, chain, stops[0])
+            found = [] if before is stops[0] else _blocks_if_known(graph, chain, source)
             if found is not None and all(b.kind == "affine" for b in found):
                 for block in found:
                     slope, offset = slope * block.slope, offset * block.slope + block.offset
                 return source, slope, offset, source.at[chain.entry_at]
-    made = stream(lowering, before, lowering.scales.int16(before))
+    made = lowering.stream(before, graph.scales.int16(before))
     return made, made.scale, made.offset, made.at
 
 
-def _blocks_if_known(lowering: Lowering, chain: Chain, stop: fx.Node) -> list[Block] | None:
+def _blocks_if_known(graph: Graph, chain: Chain, source: Source) -> list[Block] | None:
     try:
-        return blocks(lowering, chain, stop)
+        return blocks(graph, chain, source)
     except LowerError:
         return None
 
 
-def _map_of(lowering: Lowering, before: fx.Node, places: int) -> tuple[int, int]:
+def _map_of(graph: Graph, before: fx.Node, places: int) -> tuple[int, int]:
     """Height and width of a map flattened to (1, C, H * W)."""
-    shape = shape_of(lowering.known[before][0])
+    shape = shape_of(graph.origins[before][0])
     if len(shape) == 4 and shape[2] * shape[3] == places:
         return shape[2], shape[3]
     return places, 1
 
 
-def _pooling(lowering: Lowering, node: fx.Node, before: fx.Node) -> Pooling:
+def _pooling(graph: Graph, node: fx.Node, before: fx.Node) -> Pooling:
     shape = shape_of(before)
     if is_call(node, {aten.avg_pool2d.default}):
         window = pool_window(node)
@@ -129,7 +131,7 @@ def _pooling(lowering: Lowering, node: fx.Node, before: fx.Node) -> Pooling:
         share = node.target(ones, *node.args[1:], **node.kwargs).reshape(-1).numpy()  # type: ignore[operator]
         return _counted(window, shape, share)
     if is_call(node, {aten.adaptive_avg_pool2d.default}):
-        return _adaptive(lowering, node, shape)
+        return _adaptive(graph, node, shape)
     dims = node.args[1] if len(node.args) > 1 and node.args[1] is not None else list(range(1, len(shape)))
     reduced = sorted(int(d) % len(shape) for d in ([dims] if isinstance(dims, int) else dims))  # type: ignore[union-attr, arg-type]
     if len(shape) == 4 and reduced in ([2], [3]):
@@ -139,8 +141,8 @@ def _pooling(lowering: Lowering, node: fx.Node, before: fx.Node) -> Pooling:
         window, ch = Window(kh=shape[1], kw=1), shape[2]
         return Pooling(window, np.full(ch, factor), np.full(ch, shape[1]), (1, ch, shape[1], 1), tokens=True)
     if reduced not in ([2, 3], [2]) or (len(shape) == 4 and reduced != [2, 3]) or len(shape) not in (3, 4):
-        raise lowering.refuse(node, f"a {short_name(node)} over axes {reduced} of {shape}", "over height and width")
-    h, w = (shape[2], shape[3]) if len(shape) == 4 else _map_of(lowering, before, shape[2])
+        raise graph.refuse(node, f"a {short_name(node)} over axes {reduced} of {shape}", "over height and width")
+    h, w = (shape[2], shape[3]) if len(shape) == 4 else _map_of(graph, before, shape[2])
     factor = 1.0 if short_name(node) == "sum" else 1.0 / (h * w)
     ch = shape[1]
     return Pooling(Window(kh=h, kw=w), np.full(ch, factor), np.full(ch, h * w), (1, ch, h, w))
@@ -161,12 +163,10 @@ def _counted(window: Window, shape: tuple[int, ...], share: np.ndarray) -> Pooli
     return Pooling(window, share / count, count, shape)
 
 
-def _adaptive(lowering: Lowering, node: fx.Node, shape: tuple[int, ...]) -> Pooling:
+def _adaptive(graph: Graph, node: fx.Node, shape: tuple[int, ...]) -> Pooling:
     out_h, out_w = shape_of(node)[-2:]
     if shape[2] % out_h or shape[3] % out_w:
-        raise lowering.refuse(
-            node, f"adaptive pooling from {shape[2:]} to {(out_h, out_w)}", "sizes that divide the map"
-        )
+        raise graph.refuse(node, f"adaptive pooling from {shape[2:]} to {(out_h, out_w)}", "sizes that divide the map")
     kh, kw = shape[2] // out_h, shape[3] // out_w
     window = Window(kh=kh, kw=kw, stride_h=kh, stride_w=kw)
     return _counted(window, shape, np.ones(shape[1] * out_h * out_w))

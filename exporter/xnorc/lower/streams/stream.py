@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from torch import fx
 
+from xnorc.lower.builder import Builder
 from xnorc.lower.chain.blocks import Block, blocks
 from xnorc.lower.chain.chain import Chain
+from xnorc.lower.graph.graph import Graph, layer_of
 from xnorc.lower.graph.ops import is_cat, shape_of
-from xnorc.lower.graph.positions import FILL, joined_from
 from xnorc.lower.graph.scales import HEADROOM, LIMIT8, LIMIT16
-from xnorc.lower.graph.source import Source, program_shape
+from xnorc.lower.graph.source import Source
 from xnorc.lower.lowering import Lowering
-from xnorc.lower.routing import assembled
 from xnorc.lower.streams.affine import emit_affine
 from xnorc.program import Kind, Tensor
 from xnorc.program.nodes.prelu import PRelu
@@ -35,35 +35,24 @@ class _Building:
     reach: int
 
 
-def stream(lowering: Lowering, node: fx.Node, unit: float, kind: Kind = Kind.I16) -> Source:
-    """Emit what turns the integers that a node comes from into round(node / unit), saturating.
-
-    Args:
-        node: a real node with one origin; elements that are a constant 0 (padded channels) get `at` -1.
-        unit: the real value of one integer.
-    """
-    key = (node, unit, kind)
-    if key not in lowering.streams:
-        lowering.streams[key] = _stream(lowering, node, unit, kind)
-    return lowering.streams[key]
-
-
-def _stream(lowering: Lowering, node: fx.Node, unit: float, kind: Kind) -> Source:
-    stops = lowering.known[node]
-    source = lowering.source(stops[0]) if len(stops) == 1 else _concatenated(lowering, node)
+def lower_stream(lowering: Lowering, node: fx.Node, unit: float, kind: Kind) -> Source:
+    """Emit what turns the integers that a node comes from into round(node / unit); see `Lowering.stream`."""
+    graph, builder = lowering.graph, lowering.builder
+    stops = graph.origins[node]
+    source = lowering.source(stops[0] if len(stops) == 1 else _concatenation(graph, node))
     stops = (source.node,)
     elements = np.arange(int(np.prod(shape_of(node))))
-    chain = Chain(lowering, node, elements, list(stops))
+    chain = Chain(graph, node, elements, list(stops))
     inside = chain.entry >= 0
     if not inside.all() and _constants(chain, inside).any():
-        raise lowering.refuse(node, "a real-valued map padded with something else than 0", "zero padding")
-    used = Chain(lowering, node, elements[inside], list(stops))
+        raise graph.refuse(node, "a real-valued map padded with something else than 0", "zero padding")
+    used = Chain(graph, node, elements[inside], list(stops))
     place = source.at[used.entry_at]
     building = _Building(source.tensor, source.scale[used.entry_at], source.offset[used.entry_at], _reach(source))
-    parts = [] if node is stops[0] else blocks(lowering, used, stops[0])
+    parts = [] if node is stops[0] else blocks(graph, used, source)
     if (source.at[used.entry_at] < 0).any():
-        raise lowering.refuse(node, "padded channels under something else than a sum or a convolution", "pad last")
-    if not _shifted_prelu(lowering, building, parts, place, unit, kind):
+        raise graph.refuse(node, "padded channels under something else than a sum or a convolution", "pad last")
+    if not _shifted_prelu(builder, building, parts, place, unit, kind):
         for block in parts:
             _take(lowering, building, block, place, unit if block is parts[-1] else None, kind)
     if building.tensor.kind is not kind or (building.slope != unit).any() or building.offset.any():
@@ -91,15 +80,16 @@ def carried(lowering: Lowering, node: fx.Node) -> Source:
     Args:
         node: of one origin, without padded elements.
     """
-    stops = lowering.known[node]
+    graph = lowering.graph
+    stops = graph.origins[node]
     source = lowering.source(stops[0])
     elements = np.arange(int(np.prod(shape_of(node))))
-    chain = Chain(lowering, node, elements, [stops[0]])
+    chain = Chain(graph, node, elements, [stops[0]])
     if len(stops) != 1 or (chain.entry < 0).any() or (source.at[chain.entry_at] < 0).any():
-        raise lowering.refuse(node, "elements of several origins, or constants, among the thresholds", "one origin")
+        raise graph.refuse(node, "elements of several origins, or constants, among the thresholds", "one origin")
     place, entry = source.at[chain.entry_at], chain.entry_at
     building = _Building(source.tensor, source.scale[entry], source.offset[entry], _reach(source))
-    for block in [] if node is stops[0] else blocks(lowering, chain, stops[0]):
+    for block in [] if node is stops[0] else blocks(graph, chain, source):
         _take(lowering, building, block, place, None, Kind.I16)
     full = np.full(len(elements), building.reach)
     return Source(
@@ -149,7 +139,7 @@ def _flush(
         unit,
         limits,
         building.reach,
-        f"{lowering.layer(node)}_stream",
+        f"{layer_of(node)}_stream",
     )
     building.slope, building.offset = np.full(len(place), unit), np.zeros(len(place))
     building.reach = max(abs(e) for e in limits)
@@ -176,9 +166,10 @@ def _clamp(
 ) -> None:
     """A clip is tighter limits of an Affine; ahead of more operations it is held in int16 as fine as its values
     allow."""
+    graph = lowering.graph
     kind = kind if unit is not None else Kind.I16
     limit = _limit(kind)
-    fine = unit if unit is not None else _own_unit(lowering, block.node)
+    fine = unit if unit is not None else _own_unit(graph, block.node)
     low = -limit if np.isinf(block.low) else max(-limit, round(block.low / fine))
     high = limit if np.isinf(block.high) else min(limit, round(block.high / fine))
     _flush(lowering, block.node, building, place, fine, kind, (low, high))
@@ -186,20 +177,21 @@ def _clamp(
 
 def _table(lowering: Lowering, building: _Building, block: Block, place: np.ndarray) -> None:
     """Any function, by 257 values over the calibrated range; units are powers of two, so that layers share tables."""
+    graph, builder = lowering.graph, lowering.builder
     assert block.function is not None
-    unit = 2.0 ** np.ceil(np.log2(max(lowering.scales.reach(block.start), 1e-6) * HEADROOM / LIMIT16))
+    unit = 2.0 ** np.ceil(np.log2(max(graph.scales.reach(block.start), 1e-6) * HEADROOM / LIMIT16))
     _flush(lowering, block.node, building, place, unit, Kind.I16, (-LIMIT16, LIMIT16))
     asked = unit * 256.0 * np.arange(-128, 129)
     real = block.function(asked)
     finite = np.isfinite(real)
     if not finite.any():
-        raise lowering.refuse(block.node, "a function without a finite value", "")
+        raise graph.refuse(block.node, "a function without a finite value", "")
     real = np.interp(asked, asked[finite], real[finite])  # a root below 0: beyond what was calibrated
     fine = 2.0 ** np.ceil(np.log2(max(float(np.abs(real).max()), 1e-6) / LIMIT16))
-    name = lowering.layer(block.node)
-    output = lowering.tensor(f"{name}_table", building.tensor.shape, Kind.I16, fine)
+    name = layer_of(block.node)
+    output = builder.tensor(f"{name}_table", building.tensor.shape, Kind.I16, fine)
     values = np.rint(real / fine).astype(np.int16)
-    building.tensor = lowering.emit(Table(name=name, inputs=(building.tensor.name,), output=output, values=values))
+    building.tensor = builder.emit(Table(name=name, inputs=(building.tensor.name,), output=output, values=values))
     building.slope, building.reach = np.full(len(place), fine), int(np.abs(values.astype(int)).max())
 
 
@@ -207,26 +199,27 @@ def _prelu(
     lowering: Lowering, building: _Building, block: Block, place: np.ndarray, unit: float | None, kind: Kind
 ) -> None:
     """u >= 0 ? right u : left u, with u' = right u as an int16 stream: u' >= 0 ? u' : (left / right) u'."""
+    graph, builder = lowering.graph, lowering.builder
     ch = building.tensor.shape[2]
     right, left = block.slope, block.negative
     if (right <= 0).any():
-        raise lowering.refuse(block.node, "a PReLU that does not rise above 0", "a slope above 0 for positive values")
+        raise graph.refuse(block.node, "a PReLU that does not rise above 0", "a slope above 0 for positive values")
     building.slope, building.offset = building.slope * right, building.offset * right
     before = block.start
-    fine = max(_own_unit(lowering, block.node), _own_unit(lowering, before) * float(right.max()))
+    fine = max(_own_unit(graph, block.node), _own_unit(graph, before) * float(right.max()))
     if unit is not None and kind is Kind.I16 and unit >= fine:
         fine = unit
     _flush(lowering, block.node, building, place, fine, Kind.I16, (-LIMIT16, LIMIT16))
     ratio = np.rint(left / right * Q12)
     if np.abs(ratio).max() > LIMIT16:
-        raise lowering.refuse(block.node, f"a PReLU slope of {np.abs(left / right).max():.3g}", "slopes within -8..8")
+        raise graph.refuse(block.node, f"a PReLU slope of {np.abs(left / right).max():.3g}", "slopes within -8..8")
     slope, zero = np.zeros(ch, np.int16), np.zeros(ch, np.int32)
     slope[place % ch] = ratio
     if (slope[place % ch] != ratio).any():
-        raise lowering.refuse(block.node, "PReLU slopes that differ over the map", "one slope a channel")
-    name = lowering.layer(block.node)
-    output = lowering.tensor(f"{name}_prelu", building.tensor.shape, Kind.I16, fine)
-    building.tensor = lowering.emit(
+        raise graph.refuse(block.node, "PReLU slopes that differ over the map", "one slope a channel")
+    name = layer_of(block.node)
+    output = builder.tensor(f"{name}_prelu", building.tensor.shape, Kind.I16, fine)
+    building.tensor = builder.emit(
         PRelu(
             name=name,
             inputs=(building.tensor.name,),
@@ -241,7 +234,7 @@ def _prelu(
 
 
 def _shifted_prelu(
-    lowering: Lowering, building: _Building, parts: list[Block], place: np.ndarray, unit: float, kind: Kind
+    builder: Builder, building: _Building, parts: list[Block], place: np.ndarray, unit: float, kind: Kind
 ) -> bool:
     """shift, PReLU, shift of a stream that keeps its scale is one PRelu node; True where this was that."""
     bent = [i for i, block in enumerate(parts) if block.kind == "prelu"]
@@ -265,9 +258,9 @@ def _shifted_prelu(
         table[place % ch] = column
         if (table[place % ch] != column).any():
             return False
-    name = lowering.layer(prelu.node)
-    output = lowering.tensor(f"{name}_prelu", building.tensor.shape, Kind.I16, unit)
-    building.tensor = lowering.emit(
+    name = layer_of(prelu.node)
+    output = builder.tensor(f"{name}_prelu", building.tensor.shape, Kind.I16, unit)
+    building.tensor = builder.emit(
         PRelu(
             name=name,
             inputs=(building.tensor.name,),
@@ -283,45 +276,15 @@ def _shifted_prelu(
     return True
 
 
-def _own_unit(lowering: Lowering, node: fx.Node) -> float:
-    return (lowering.scales.reach(node) or 1.0) * HEADROOM / LIMIT16
+def _own_unit(graph: Graph, node: fx.Node) -> float:
+    return (graph.scales.reach(node) or 1.0) * HEADROOM / LIMIT16
 
 
 def _limit(kind: Kind) -> int:
     return LIMIT16 if kind is Kind.I16 else LIMIT8
 
 
-def _concatenated(lowering: Lowering, node: fx.Node) -> Source:
-    """The nearest concatenation behind `node`, as one stream: parts side by side."""
-    chain = Chain(lowering, node, np.arange(int(np.prod(shape_of(node)))), list(lowering.known[node]))
-    joint = next(n for n in chain.path if is_cat(n))
-    if joint not in lowering.sources:
-        lowering.sources[joint] = _side_by_side(lowering, joint)
-    return lowering.sources[joint]
-
-
-def _side_by_side(lowering: Lowering, joint: fx.Node) -> Source:
-    unit = lowering.scales.int16(joint)
-    elements = int(np.prod(shape_of(joint)))
-    which, at = np.zeros(elements, np.int64), np.full(elements, -1, np.int64)
-    tensors: list[Tensor] = []
-    for part, moved in joined_from(joint):
-        made = stream(lowering, part, unit)
-        mine = moved != FILL
-        if made.tensor not in tensors:
-            tensors.append(made.tensor)
-        which[mine], at[mine] = tensors.index(made.tensor), made.at[moved[mine]]
-    shape = shape_of(joint)
-    tensor, place = assembled(lowering, joint, tensors, which, at, program_shape(shape), nchw=len(shape) == 4)
-    full = np.full(elements, LIMIT16)
-    return Source(
-        node=joint,
-        tensor=tensor,
-        at=place,
-        scale=np.full(elements, unit),
-        offset=np.zeros(elements),
-        low=-full,
-        high=full,
-        noise=np.zeros(elements),
-        exact=False,
-    )
+def _concatenation(graph: Graph, node: fx.Node) -> fx.Node:
+    """The nearest concatenation behind a node of several origins."""
+    chain = Chain(graph, node, np.arange(int(np.prod(shape_of(node)))), list(graph.origins[node]))
+    return next(n for n in chain.path if is_cat(n))

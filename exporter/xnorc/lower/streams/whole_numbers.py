@@ -18,21 +18,22 @@ LINEAR = {"add", "sub", "mul", "neg", "clone", "_to_copy", "detach", "alias"}
 
 def whole_unit(lowering: Lowering, nodes: list[fx.Node]) -> float | None:
     """A unit of which all elements of all nodes are whole multiples and whose int16 sums cannot saturate; else None."""
+    graph = lowering.graph
     slopes: list[np.ndarray] = []
     bound = 0.0
     for node in nodes:
-        stops = lowering.known[node]
+        stops = graph.origins[node]
         if len(stops) != 1:
             return None
         source = lowering.source(stops[0])
         if not source.exact or source.noise.any():
             return None
-        chain = Chain(lowering, node, np.arange(int(np.prod(shape_of(node)))), list(stops))
-        two = isinstance(lowering.values.get(stops[0]), Finite)  # any function of two values is a line
+        chain = Chain(graph, node, np.arange(int(np.prod(shape_of(node)))), list(stops))
+        two = isinstance(graph.values.get(stops[0]), Finite)  # any function of two values is a line
         if (chain.entry < 0).any() or not (two or all(is_moving(n) or short_name(n) in LINEAR for n in chain.path)):
             return None
         try:
-            slope, offset = _line(lowering, chain, source.scale[chain.entry_at], source.offset[chain.entry_at])
+            slope, offset = _line(chain, source.scale[chain.entry_at], source.offset[chain.entry_at])
         except LowerError:
             return None
         slopes += [slope, offset]
@@ -48,7 +49,7 @@ def whole_unit(lowering: Lowering, nodes: list[fx.Node]) -> float | None:
     return unit if bound / unit <= LIMIT16 else None
 
 
-def _line(lowering: Lowering, chain: Chain, scale: np.ndarray, offset: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _line(chain: Chain, scale: np.ndarray, offset: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """slope and offset of a linear chain behind scale * q + offset, asked at q = 0 and q = 1."""
     import torch
 

@@ -11,10 +11,10 @@ from torch import fx
 
 from xnorc.errors import LowerError
 from xnorc.lower.chain.chain import Chain
+from xnorc.lower.graph.graph import Graph
 from xnorc.lower.graph.ops import is_moving, shape_of, short_name
 from xnorc.lower.graph.positions import broadcast_from
 from xnorc.lower.graph.scales import is_join
-from xnorc.lower.lowering import Lowering
 
 COMPARISONS = {"ge": 1, "gt": 1, "le": -1, "lt": -1}
 
@@ -30,31 +30,31 @@ class Sides:
     end: fx.Node
 
 
-def sides(lowering: Lowering, node: fx.Node, stops: tuple[fx.Node, ...]) -> Sides | None:
+def sides(graph: Graph, node: fx.Node, stops: tuple[fx.Node, ...]) -> Sides | None:
     """The two sides of a point that compares a map with one number a channel of its own; None for other points."""
     if short_name(node) in COMPARISONS and len(node.all_input_nodes) == 2:
         end, signs = node, (COMPARISONS[short_name(node)], -COMPARISONS[short_name(node)])
-    elif len(stops) == 1 and is_join(stops[0], lowering.known) and stops[0].kwargs.get("alpha", 1) == 1:
+    elif len(stops) == 1 and is_join(stops[0], graph.origins) and stops[0].kwargs.get("alpha", 1) == 1:
         end, signs = stops[0], (1, -1 if short_name(stops[0]) == "sub" else 1)
         if int(np.prod(shape_of(end)[2:])) == 1:
             return None  # a residual sum of vectors looks the same, and streams serve both
     else:
         return None
-    if len(end.args) < 2 or not all(isinstance(a, fx.Node) and a in lowering.known for a in end.args[:2]):
+    if len(end.args) < 2 or not all(isinstance(a, fx.Node) and a in graph.origins for a in end.args[:2]):
         return None
     first, second = end.args[:2]
     assert isinstance(first, fx.Node)
     assert isinstance(second, fx.Node)
-    if _depends(lowering, second, first) and _one_a_channel(lowering, second, end):
+    if _depends(graph, second, first) and _one_a_channel(graph, second, end):
         return Sides(first, second, signs[0], signs[1], end)
-    if _depends(lowering, first, second) and _one_a_channel(lowering, first, end):
+    if _depends(graph, first, second) and _one_a_channel(graph, first, end):
         return Sides(second, first, signs[1], signs[0], end)
     return None
 
 
-def _depends(lowering: Lowering, node: fx.Node, on: fx.Node) -> bool:
+def _depends(graph: Graph, node: fx.Node, on: fx.Node) -> bool:
     """Whether the one origin of `node` is computed from the origins of `on`, and is not among them."""
-    origins, wanted = lowering.known[node], set(lowering.known[on])
+    origins, wanted = graph.origins[node], set(graph.origins[on])
     if len(origins) != 1 or origins[0] in wanted:
         return False
     seen, ahead = set(), list(origins)
@@ -69,23 +69,23 @@ def _depends(lowering: Lowering, node: fx.Node, on: fx.Node) -> bool:
     return False
 
 
-def _one_a_channel(lowering: Lowering, node: fx.Node, end: fx.Node) -> bool:
+def _one_a_channel(graph: Graph, node: fx.Node, end: fx.Node) -> bool:
     """Whether all places of a channel of `end` read one element of `node`'s origin."""
     shape = shape_of(end)
     if len(shape) not in (2, 4):
         return False
     try:
-        read = entry(lowering, node, lowering.known[node][0], end)
+        read = entry(graph, node, graph.origins[node][0], end)
     except LowerError:
         return False
     per_channel = read.reshape(shape[1], -1)
     return bool((read >= 0).all() and (per_channel == per_channel[:, :1]).all())
 
 
-def entry(lowering: Lowering, node: fx.Node, stop: fx.Node, end: fx.Node) -> np.ndarray:
+def entry(graph: Graph, node: fx.Node, stop: fx.Node, end: fx.Node) -> np.ndarray:
     """For every element of `end` the element of `stop` that `node`, its argument, reads there."""
     elements = np.arange(int(np.prod(shape_of(node))))
-    chain = Chain(lowering, node, elements, [stop])
+    chain = Chain(graph, node, elements, [stop])
     return chain.entry_at[broadcast_from(shape_of(node), shape_of(end))]
 
 

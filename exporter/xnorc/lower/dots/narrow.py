@@ -13,11 +13,11 @@ from __future__ import annotations
 import numpy as np
 from torch import fx
 
-from xnorc.lower.bits.comparison import sides
+from xnorc.lower.chain.comparison import sides
 from xnorc.lower.dots.geometry import output_channel
 from xnorc.lower.dots.real_weights import takes_wide_taps
+from xnorc.lower.graph.graph import Graph
 from xnorc.lower.graph.ops import AVERAGES, DOTS, is_call, shape_of
-from xnorc.lower.graph.origins import origin_of_arguments
 from xnorc.lower.graph.scales import HEADROOM, LIMIT16
 from xnorc.lower.graph.source import canonical
 from xnorc.lower.lowering import Lowering
@@ -25,21 +25,21 @@ from xnorc.lower.streams.affine import emit_affine
 from xnorc.program import Kind, Tensor
 
 
-def only_rounded(lowering: Lowering, node: fx.Node) -> bool:
+def only_rounded(graph: Graph, node: fx.Node) -> bool:
     """True where all that reads the values of a dot are stencils, or comparisons with thresholds that are computed from
     the image, and the channel averages that these are made of."""
     compared: dict[fx.Node, fx.Node] = {}  # what compares -> the origin of the map
-    for point in lowering.points:
-        found = sides(lowering, point, origin_of_arguments(point, lowering.known, lowering.transparent))
-        if found is not None and len(lowering.known[found.p]) == 1:
-            compared[found.end] = lowering.known[found.p][0]
-    readers = lowering.readers(node)
-    mine = [reader for reader in readers if compared.get(reader) is node or _is_wide_stencil(lowering, reader)]
+    for point in graph.points:
+        found = sides(graph, point, graph.behind(point))
+        if found is not None and len(graph.origins[found.p]) == 1:
+            compared[found.end] = graph.origins[found.p][0]
+    readers = graph.readers(node)
+    mine = [reader for reader in readers if compared.get(reader) is node or _is_wide_stencil(graph, reader)]
     return bool(mine) and all(reader in mine or is_call(reader, AVERAGES) for reader in readers)
 
 
-def _is_wide_stencil(lowering: Lowering, node: fx.Node) -> bool:
-    return is_call(node, DOTS) and takes_wide_taps(lowering, node, Kind.I16)
+def _is_wide_stencil(graph: Graph, node: fx.Node) -> bool:
+    return is_call(node, DOTS) and takes_wide_taps(graph, node, Kind.I16)
 
 
 def narrowed(
@@ -54,9 +54,10 @@ def narrowed(
     Returns:
         (the int16 tensor, scale, offset of what it holds)
     """
+    graph = lowering.graph
     channel = output_channel(node)
     least, most = np.full(sums.shape[2], np.inf), np.full(sums.shape[2], -np.inf)
-    for real in lowering.scales.one_by_one(node):
+    for real in graph.scales.one_by_one(node):
         q = (real - offset) / scale
         np.minimum.at(least, channel, q)
         np.maximum.at(most, channel, q)
