@@ -86,6 +86,26 @@ def test_doctor_finds_what_is_here_and_says_how_to_get_what_is_not() -> None:
     assert done.returncode == int(any(row["found"] is None and row["required"] for row in found.values()))
 
 
+def test_doctor_shows_and_empties_the_kept_objects(
+    copy: Path, need: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    need("gcc")
+
+    def kept() -> dict[str, str]:
+        rows = json.loads(xnorc("doctor", "--json").stdout)
+        return next(row for row in rows if row["name"] == "kept objects")
+
+    monkeypatch.setenv("XNORC_CACHE", str(tmp_path / "cache"))
+    assert kept()["found"].startswith("0 (")
+    assert xnorc("run", copy, "--emulator", "host", "-n", 1).returncode == 0
+    assert int(kept()["found"].split()[0]) > 20
+    assert str(tmp_path / "cache") in kept()["used_for"]
+    assert json.loads(xnorc("doctor", "--clear-cache", "--json").stdout)["removed"] > 20
+    assert kept()["found"].startswith("0 (")
+    monkeypatch.setenv("XNORC_CACHE", "")
+    assert kept()["found"] is None
+
+
 def test_boards_are_listed_for_eyes_and_for_machines() -> None:
     rows = json.loads(xnorc("boards", "--json").stdout)
     assert {row["name"] for row in rows} >= {"mps2_an386", "microbit", "stm32f4_discovery"}

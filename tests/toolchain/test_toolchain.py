@@ -109,12 +109,13 @@ def test_two_builds_of_the_same_sources_give_the_same_bytes(tmp_path: Path) -> N
 
 
 def test_kernels_are_built_for_speed_and_the_rest_for_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XNORC_CACHE", "")
     seen: list[list[str]] = []
     real = compiling.run_tool
 
-    def spy(command: list[str], check: bool = False) -> subprocess.CompletedProcess[str]:
+    def spy(command: list[str], check: bool = False, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
         seen.append(list(command))
-        return real(command, check)
+        return real(command, check, cwd)
 
     monkeypatch.setattr(compiling, "run_tool", spy)
     fast = source(tmp_path, "int fast(void);\nint fast(void) { return 1; }\n", "kernels/fast.c")

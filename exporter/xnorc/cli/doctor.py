@@ -8,6 +8,7 @@ import importlib.metadata
 import platform
 import shutil
 import subprocess
+from typing import Annotated
 
 import typer
 
@@ -42,13 +43,22 @@ DISTRIBUTIONS = (
 )
 
 
-def command(as_json: bool = JSON) -> None:
-    """Say what is installed, what is missing, and how to install it.
+def command(
+    clear_cache: Annotated[
+        bool, typer.Option("--clear-cache", help="Remove the kept objects.")
+    ] = False,
+    as_json: bool = JSON,
+) -> None:
+    """Say what is installed, what is missing, how to install it, and where compiled objects are kept.
 
     Exit code 1 if something that every user needs is missing.
 
-    [bold]Example[/bold]: xnorc doctor
+    [bold]Examples[/bold]: xnorc doctor
+    xnorc doctor --clear-cache
     """
+    if clear_cache:
+        _clear(as_json)
+        return
     findings = examine()
     if as_json:
         emit([dataclasses.asdict(finding) for finding in findings])
@@ -69,7 +79,31 @@ def examine() -> list[Finding]:
         except importlib.metadata.PackageNotFoundError:
             version = None
         findings.append(Finding(name, used_for, version, install, required))
-    return findings
+    return [*findings, _kept_objects()]
+
+
+def _kept_objects() -> Finding:
+    """Where compiled objects are kept, how many and how large; absent where XNORC_CACHE is empty."""
+    from xnorc.toolchain.objects import store
+
+    kept = store()
+    if kept is None:
+        hint = "unset XNORC_CACHE, or set it to a folder"
+        return Finding("kept objects", "quicker builds", None, hint, required=False)
+    count, size = kept.size()
+    found = f"{count} ({size / 2**20:.1f} of {kept.limit >> 20} MiB)"
+    return Finding("kept objects", f"quicker builds: {kept.folder}", found, "", required=False)
+
+
+def _clear(as_json: bool) -> None:
+    from xnorc.toolchain.objects import store
+
+    kept = store()
+    removed = 0 if kept is None else kept.clear()
+    if as_json:
+        emit({"removed": removed})
+    else:
+        console.print(f"{removed} objects removed" + ("" if kept is None else f" from {kept.folder}"))
 
 
 def _program_version(name: str) -> str | None:
