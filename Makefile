@@ -2,8 +2,9 @@
 #   make demo    train, export, build, boot on QEMU, stream the test split, report
 #   make test    the whole test suite
 #   make bench   instructions a word and a MAC of every kernel, exact, on QEMU
-#   make lint    ruff and mypy
-# Both set up what they need first: system packages (sudo only if something is missing) and a virtual environment.
+#   make lint    ruff, mypy and clang-format, in the versions that pyproject.toml pins
+#   make format  Python and C brought into the form that `make lint` asks for
+# All set up what they need first: system packages (sudo only if something is missing) and a virtual environment.
 
 PYTHON ?= python3
 VENV   := .venv
@@ -14,7 +15,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 PACKAGES := gcc libc6-dev python3-venv gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm
 TOOLS    := gcc arm-none-eabi-gcc qemu-system-arm
 
-.PHONY: help demo test lint bench setup system clean
+.PHONY: help demo test lint format bench setup system clean
 
 help:
 	@sed -n '/^#   make/s/^#   //p' $(firstword $(MAKEFILE_LIST))
@@ -26,7 +27,13 @@ test: setup
 	@$(BIN)/python -m pytest -n 2 --strict-tools $(ARGS)
 
 lint: setup
-	@$(BIN)/ruff check exporter tests && $(BIN)/ruff format --check exporter tests && $(BIN)/mypy
+	@$(BIN)/ruff check exporter tests && $(BIN)/ruff format --check exporter tests
+	@find firmware tests -name '*.[ch]' | xargs $(BIN)/clang-format --dry-run -Werror
+	@$(BIN)/mypy
+
+format: setup
+	@$(BIN)/ruff check --fix -q exporter tests; $(BIN)/ruff format -q exporter tests
+	@find firmware tests -name '*.[ch]' | xargs $(BIN)/clang-format -i
 
 bench: setup
 	@$(BIN)/python -m tests.bench.kernels

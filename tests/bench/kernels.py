@@ -15,6 +15,7 @@ import re
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -78,12 +79,15 @@ def streams() -> list[Vector]:
     """A 16x16x64 stream through every op that works element by element."""
     rng = np.random.default_rng(1)
     h, w, ch = shape = (16, 16, 64)
-    ends = {"low": -(2**15), "high": 2**15 - 1}
+    ends: dict[str, Any] = {"low": -(2**15), "high": 2**15 - 1}
     flip = rng.integers(0, 2, ch).astype(bool)
-    classes = {"rows": np.zeros(h, np.uint8), "cols": np.zeros(w, np.uint8)}
+    classes: dict[str, Any] = {"rows": np.zeros(h, np.uint8), "cols": np.zeros(w, np.uint8)}
     thr = from_map(np.broadcast_to(rng.integers(-9999, 9999, ch), shape), flip)
-    scales = {"mul": rng.integers(2**30, 2**31, (1, 1, ch)).astype(np.int32), "add": rng.integers(0, 2**40, (1, 1, ch))}
-    shifts = {key: rng.integers(-99, 99, ch).astype(np.int32) for key in ("before", "after")}
+    scales: dict[str, Any] = {
+        "mul": rng.integers(2**30, 2**31, (1, 1, ch)).astype(np.int32),
+        "add": rng.integers(0, 2**40, (1, 1, ch)),
+    }
+    shifts: dict[str, Any] = {key: rng.integers(-99, 99, ch).astype(np.int32) for key in ("before", "after")}
     slope = rng.integers(0, 2**12, ch).astype(np.int16)
     halves, whole = Window(kh=2, kw=2, stride_h=2, stride_w=2), Window(kh=h, kw=w)
     a, b, wide = Tensor("a", shape, Kind.I16), Tensor("b", shape, Kind.I16), Tensor("a", shape, Kind.I32)

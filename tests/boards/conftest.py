@@ -24,7 +24,7 @@ def built(need: Callable[..., None], tmp_path_factory: pytest.TempPathFactory) -
         need("arm-none-eabi-gcc")
         if (board.name, program) not in done:
             out = tmp_path_factory.mktemp(f"{board.name}_{program}")
-            defines = {"PORT_SEMIHOSTING": 1, "BAD_ADDRESS": f"{bad_address(board):#x}u"}
+            defines: dict[str, str | int] = {"PORT_SEMIHOSTING": 1, "BAD_ADDRESS": f"{bad_address(board):#x}u"}
             done[board.name, program] = build_image(board, [HERE / f"{program}.c"], out, defines=defines)
         return done[board.name, program]
 

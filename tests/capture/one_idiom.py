@@ -49,7 +49,7 @@ class Net(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = self.stem(x)
-        total = 0.0
+        total: Any = 0.0
         for act, weigh, norm, weight in zip(self.acts, self.weighs, self.norms, self.weights, strict=True):
             total = total + F.conv2d(act(norm(x)), weigh(weight), padding=1).mean((2, 3))
         return self.head(total)
@@ -85,7 +85,7 @@ class Seen:
 
     @property
     def found(self) -> Weights:
-        value = self.net.values[self.dot.args[1]]  # type: ignore[index]
+        value = self.net.values[self.dot.args[1]]
         assert isinstance(value, Const)
         return classify(value.tensor)
 

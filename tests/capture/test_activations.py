@@ -139,7 +139,7 @@ def test_a_tie_rule_takes_the_third_value_away(name: str, ruled: dict[str, Seen]
 @pytest.mark.parametrize("tie", [1, -1])
 def test_a_tie_rule_is_what_zero_becomes(tie: int) -> None:
     zero = nn.Sequential(nn.Conv2d(1, 2, 1, bias=False), Sign(), nn.Conv2d(2, 1, 1, bias=False)).eval()
-    nn.init.ones_(zero[2].weight)
+    nn.init.ones_(zero[2].get_parameter("weight"))
     net = capture(zero, torch.zeros(1, 1, 2, 2), tie=tie)
     assert bool((run_logits(net.graph, torch.zeros(1, 1, 2, 2)) == 2 * tie).all())
 
@@ -171,10 +171,12 @@ ASSOCIATIONS: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = 
 }
 
 
+def associated(make: Callable[[torch.Tensor, torch.Tensor], torch.Tensor], soft: Fn) -> Fn:
+    return lambda x: make(step(x), soft(x))
+
+
 FORMS: dict[str, Fn] = {
-    f"{form} with {soft}": lambda x, make=make, of=of: make(step(x), of(x))
-    for form, make in ASSOCIATIONS.items()
-    for soft, of in SOFT.items()
+    f"{form} with {soft}": associated(make, of) for form, make in ASSOCIATIONS.items() for soft, of in SOFT.items()
 }
 
 
@@ -216,7 +218,7 @@ def test_the_masked_polynomial_cancels_exactly() -> None:
 
 
 def packet_name(node: torch.fx.Node) -> str:
-    return node.target.overloadpacket.__name__  # type: ignore[union-attr]
+    return node.target.overloadpacket.__name__
 
 
 def test_the_zero_one_form_cancels_exactly() -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from typing import cast
 
 import pytest
 import torch
@@ -24,6 +25,7 @@ class Base(nn.Module):
         super().__init__()
         self.conv = nn.Conv2d(2, 3, 3, padding=1)
         self.norm = nn.BatchNorm2d(3)
+        self.count: torch.Tensor
         self.register_buffer("count", torch.zeros(()))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -91,7 +93,7 @@ class Selects(Base):
 
 class Fails(Base):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return undefined_name(x)  # noqa: F821
+        return undefined_name(x)  # type: ignore[name-defined]  # noqa: F821
 
 
 class TwoInputs(Base):
@@ -100,7 +102,7 @@ class TwoInputs(Base):
 
 
 class TwoOutputs(Base):
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         return super().forward(x), x
 
 
@@ -187,7 +189,8 @@ def test_what_is_no_module_of_full_floats_is_refused(given: object, says: str) -
 
 def test_the_module_inside_a_compiled_one_is_captured() -> None:
     plain = Base()
-    assert torch.equal(run_logits(capture(torch.compile(plain), X).graph, X), run_logits(capture(plain, X).graph, X))
+    compiled = cast(nn.Module, torch.compile(plain))
+    assert torch.equal(run_logits(capture(compiled, X).graph, X), run_logits(capture(plain, X).graph, X))
 
 
 def test_a_script_module_is_refused() -> None:

@@ -101,7 +101,7 @@ def test_a_tile_folds_to_one_constant_under_the_comparison(name: str, tiles: dic
     shifted = point.node.args[0]
     assert isinstance(shifted, fx.Node)
     assert packet(shifted) is aten.sub
-    value = seen.net.values[shifted.args[1]]  # type: ignore[index]
+    value = seen.net.values[shifted.args[1]]
     assert isinstance(value, Const)
     assert torch.equal(value.tensor.expand(1, 4, 6, 6), TILE.repeat(3, 3).expand(1, 4, 6, 6))
 

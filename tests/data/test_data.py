@@ -106,7 +106,12 @@ def test_digits_are_split_once_and_for_all() -> None:
 
 def test_mnist_comes_from_its_four_arrays(tmp_path: Path) -> None:
     image = np.zeros((3, 28, 28), np.uint8)
-    arrays = {"train_image": image, "train_label": np.uint8([1, 2, 9]), "test_image": image[:2], "test_label": [0, 1]}
+    arrays: dict[str, Any] = {
+        "train_image": image,
+        "train_label": np.array([1, 2, 9], np.uint8),
+        "test_image": image[:2],
+        "test_label": [0, 1],
+    }
     np.savez(tmp_path / "mnist.npz", **arrays)
     held = data.load("mnist", tmp_path / "mnist.npz")
     assert held.train.shape == (28, 28, 1)
@@ -118,7 +123,7 @@ def test_mnist_comes_from_its_four_arrays(tmp_path: Path) -> None:
 
 def test_cifar100_comes_from_the_same_four_arrays(tmp_path: Path) -> None:
     image = np.arange(2 * 32 * 32 * 3).astype(np.uint8).reshape(2, 32, 32, 3)
-    arrays = {"train_image": image, "train_label": [0, 99], "test_image": image[:1], "test_label": [7]}
+    arrays: dict[str, Any] = {"train_image": image, "train_label": [0, 99], "test_image": image[:1], "test_label": [7]}
     np.savez(tmp_path / "c.npz", **arrays)
     held = data.load("cifar100", tmp_path / "c.npz")
     assert (held.train.n_classes, held.train.y.tolist(), held.test.y.tolist()) == (100, [0, 99], [7])
@@ -137,7 +142,7 @@ def jpegs(tmp_path: Path, offsets: list[int] | None = None) -> Path:
         files.append(stream.getvalue())
     joined = np.frombuffer(b"".join(files), np.uint8)
     cuts = np.array(offsets or [0, len(files[0]), len(joined)], np.uint32)
-    parts = {
+    parts: dict[str, Any] = {
         f"{p}_{k}": v for p in ("train", "test") for k, v in (("jpeg", joined), ("offset", cuts), ("label", [0, 1]))
     }
     np.savez(tmp_path / "c.npz", classes=np.array(["black", "white"]), **parts)
@@ -160,7 +165,7 @@ def test_offsets_that_do_not_cut_the_bytes_are_refused(tmp_path: Path, offsets: 
 
 def test_broken_jpeg_bytes_are_refused(tmp_path: Path) -> None:
     path = jpegs(tmp_path)
-    arrays = data.read_npz(path)
+    arrays: dict[str, Any] = data.read_npz(path)
     np.savez(path, **(arrays | {"train_jpeg": np.zeros_like(arrays["train_jpeg"])}))
     with pytest.raises(DataError, match="a JPEG image cannot be read"):
         data.load("cifar10", path)
@@ -224,7 +229,7 @@ class FakeDownload:
 
 def with_torchvision(monkeypatch: pytest.MonkeyPatch, kind: type[FakeDownload]) -> None:
     module = ModuleType("torchvision")
-    module.datasets = SimpleNamespace(MNIST=kind, CIFAR10=kind, CIFAR100=kind)  # type: ignore[attr-defined]
+    module.datasets = SimpleNamespace(MNIST=kind, CIFAR10=kind, CIFAR100=kind)
     monkeypatch.setitem(sys.modules, "torchvision", module)
 
 

@@ -16,6 +16,7 @@ import argparse
 import time
 import zlib
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import torch
@@ -90,7 +91,8 @@ def store(module: ModuleType, name: str, net: nn.Module) -> None:
     }
     adopt = getattr(module, "to_checkpoint", dict)
     target = gallery.HERE / "weights" / f"{name}.npz"
-    np.savez_compressed(target, **{k: v if "running" in k else round_to_store(k, v) for k, v in adopt(state).items()})
+    kept: dict[str, Any] = {k: v if "running" in k else round_to_store(k, v) for k, v in adopt(state).items()}
+    np.savez_compressed(target, **kept)
 
 
 def jitter(x: torch.Tensor, dice: torch.Generator) -> torch.Tensor:
@@ -103,8 +105,8 @@ def jitter(x: torch.Tensor, dice: torch.Generator) -> torch.Tensor:
 
 def train(module: ModuleType, net: nn.Module, epochs: int, rate: float, seconds: float) -> None:
     """Adam with a cosine schedule and cross entropy; stops at the time limit, the schedule notwithstanding."""
-    x, y = digits(module.INPUT)[:2]
-    x, y = gallery.to_float(module, x), torch.from_numpy(y)
+    images, labels = digits(module.INPUT)[:2]
+    x, y = gallery.to_float(module, images), torch.from_numpy(labels)
     dice = torch.Generator().manual_seed(3)
     optimiser = torch.optim.Adam([p for p in net.parameters() if p.requires_grad], lr=rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, epochs)

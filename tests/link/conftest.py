@@ -10,6 +10,7 @@ import pytest
 
 from tests.link.fake_device import build_fake
 from xnorc.targets.host import HostStream
+from xnorc.targets.pipe import ProcessStream
 
 
 @pytest.fixture(scope="session")
@@ -19,6 +20,6 @@ def device(tmp_path_factory: pytest.TempPathFactory, need: Callable[..., None]) 
 
 
 @pytest.fixture
-def stream(device: Path) -> Iterator[HostStream]:
+def stream(device: Path) -> Iterator[ProcessStream]:
     with HostStream(device) as opened:
         yield opened

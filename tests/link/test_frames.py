@@ -26,7 +26,8 @@ def test_a_payload_comes_back(payload: bytes) -> None:
 def test_it_does_not_matter_how_the_stream_is_cut(sent: list[bytes], data: st.DataObject) -> None:
     wire = b"".join(map(encode, sent))
     cuts = sorted(data.draw(st.lists(st.integers(0, len(wire)), max_size=8)))
-    decoder, received = Decoder(), []
+    decoder = Decoder()
+    received: list[bytes] = []
     for first, last in zip([0, *cuts], [*cuts, len(wire)], strict=True):
         received += decoder.feed(wire[first:last])
     assert received == sent

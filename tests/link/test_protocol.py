@@ -54,10 +54,10 @@ REPLIES = [
 
 @pytest.mark.parametrize(("reply", "body"), REPLIES, ids=lambda v: getattr(v, "__name__", ""))
 def test_a_reply_of_another_length_is_refused(reply: type, body: bytes) -> None:
-    reply.parse(body)  # type: ignore[attr-defined]
+    reply.parse(body)
     for length in [*range(len(body)), len(body) + 1]:
         with pytest.raises(p.BadReply):
-            reply.parse((body + b"\0")[:length])  # type: ignore[attr-defined]
+            reply.parse((body + b"\0")[:length])
 
 
 def test_logits_are_signed_and_whole() -> None:

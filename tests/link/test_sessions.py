@@ -79,7 +79,7 @@ def test_other_limits_on_a_frame_serve_as_well(body: int, tmp_path: Path, need: 
 
 
 def test_the_first_difference_is_named(client: Client) -> None:
-    thresholds = fake.program().nodes[0].thresholds  # type: ignore[attr-defined]
+    thresholds = fake.program().nodes[0].thresholds
     other = dataclasses.replace(thresholds, thr=thresholds.thr + np.array([0, 1], np.int32))
     x = fake.images(40)
     with pytest.raises(MismatchError) as caught:
@@ -91,7 +91,7 @@ def test_the_first_difference_is_named(client: Client) -> None:
 
 
 def test_different_logits_lead_to_the_tensor_where_it_began(client: Client) -> None:
-    weights = fake.program().nodes[1].weights.copy()  # type: ignore[attr-defined]
+    weights = fake.program().nodes[1].weights.copy()
     weights[4, 5, 6, 1] *= -1
     with pytest.raises(
         MismatchError, match=r"sample 0: fc \(bconv2d\), dots at y=0, x=0, channel=4: .* \(1 of 7 differ\)"

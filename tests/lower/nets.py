@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 import torch
 from torch import nn
@@ -36,6 +38,8 @@ class Bits(nn.Module):
 class Dither(nn.Module):
     """A sign whose threshold repeats over the map."""
 
+    tile: torch.Tensor
+
     def __init__(self, tile: list[list[float]]) -> None:
         super().__init__()
         self.register_buffer("tile", torch.tensor(tile))
@@ -45,7 +49,10 @@ class Dither(nn.Module):
         return pm1(x - self.tile.repeat(-(-x.shape[2] // th), -(-x.shape[3] // tw))[: x.shape[2], : x.shape[3]])
 
 
-def lively(net: nn.Module, seed: int = 0) -> nn.Module:
+Net = TypeVar("Net", bound=nn.Module)
+
+
+def lively(net: Net, seed: int = 0) -> Net:
     """Every parameter drawn from `seed`, batch norms with scales of both signs, in eval mode."""
     generator = torch.Generator().manual_seed(seed)
     for m in net.modules():

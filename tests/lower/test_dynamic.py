@@ -223,8 +223,8 @@ def test_constants_are_right_on_maps_of_any_scale(scale: float) -> None:
     torch.manual_seed(5)
     net = lively(Net(Still(), "nothing"))
     with torch.no_grad():
-        net.norm.weight *= scale
-        net.norm.bias *= scale
+        net.norm.weight.mul_(scale)
+        net.norm.bias.mul_(scale)
     made = lowered(net, SHAPE, calibration=images(SHAPE, 64, seed=3), static_collapsed=True)
     assert not any(isinstance(n, Compare) for n in made.program.nodes)
     rows = [row for row in compare(made, images(SHAPE, 24, seed=9)).rows if row.kind == "bit"]

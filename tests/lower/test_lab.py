@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -86,6 +87,9 @@ def steps(made: Lowered, ch: int) -> np.ndarray:
 def rounded(net: nn.Sequential, node: IConv2d, step: np.ndarray) -> tuple[list[list[int]], np.ndarray, np.ndarray]:
     """(input channels of every output, taps as trained times the batch norm's factor, the same as rounded)."""
     norm, lab = net[5], net[6]
+    assert isinstance(norm, nn.BatchNorm2d)
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
     scale = (norm.weight.double() / torch.sqrt(norm.running_var.double() + norm.eps)).detach().numpy()
     taps = lab.taps.detach().double().numpy()
     ch, n = taps.shape[:2]
@@ -97,9 +101,12 @@ def rounded(net: nn.Sequential, node: IConv2d, step: np.ndarray) -> tuple[list[l
 def oracle(net: nn.Sequential, mine: list[list[int]], taps: np.ndarray, sums: np.ndarray) -> np.ndarray:
     """bool (N, C, h, w): LAB's bits in float64 from integer sums (N, C, h, w), by taps on the sums."""
     norm, lab = net[5], net[6]
+    assert isinstance(norm, nn.BatchNorm2d)
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
     scale = (norm.weight.double() / torch.sqrt(norm.running_var.double() + norm.eps)).detach().numpy()
     shift = norm.bias.detach().double().numpy() - norm.running_mean.double().numpy() * scale
-    mode = "edge" if lab.pad == "replicate" else "constant"
+    mode: Any = "edge" if lab.pad == "replicate" else "constant"
     spread = ((0, 0), (0, 0), (1, 1), (1, 1))
     ahead, inside = (np.pad(a, spread, mode=mode) for a in (sums.astype(np.float64), np.ones(sums.shape)))
     d, bias = lab.taps.detach().double().numpy(), lab.bias.detach().double().numpy()
@@ -163,7 +170,8 @@ def test_a_tie_is_minus_one(pad: str) -> None:
     net = network("lab", pad)
     net[5] = nn.Identity()
     generator = torch.Generator().manual_seed(3)
-    net[6].taps.data = torch.randint(-2, 3, net[6].taps.shape, generator=generator).float()
+    taps = net[6].get_parameter("taps")
+    taps.data = torch.randint(-2, 3, taps.shape, generator=generator).float()
     net[6].bias.data.zero_()
     made = lowered(net, SHAPE)
     result = compare(made, images(SHAPE, 60, 4))

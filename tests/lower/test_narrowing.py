@@ -10,7 +10,7 @@ from torch import nn
 
 from tests.lower.nets import Conv, images, lively, lowered, pm1
 from xnorc.capture import run
-from xnorc.lower import Lowered
+from xnorc.lower import Lowered, Options
 from xnorc.lower.graph.pixels import images_to_float
 from xnorc.nn.binarizers import make_binarizer
 from xnorc.oracle.compare import compare
@@ -74,7 +74,7 @@ def test_the_map_takes_half_the_memory_and_is_right_to_half_a_unit(binarizer: st
     assert peak > 32767 / 1.25 * 0.8  # the calibrated range fills int16, with headroom
 
 
-def _reading(found: Lowered) -> tuple[torch.Tensor, object]:
+def _reading(found: Lowered) -> tuple[torch.Tensor, Options]:
     return found.captured.example, found.options
 
 

@@ -8,6 +8,7 @@ rounding) and to PyTorch; weights to the signs of the training graph; what is dy
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -61,7 +62,8 @@ def dithered(pool: bool, pad: str, scaled: bool, strict: bool) -> nn.Sequential:
     )
     lively(net)
     generator = torch.Generator().manual_seed(1)
-    net[3].weight.data = torch.randn(net[3].weight.shape, generator=generator)
+    weight = net[3].get_parameter("weight")
+    weight.data = torch.randn(weight.shape, generator=generator)
     norm.running_var.fill_(1.0)
     norm.running_mean.copy_(torch.tensor([1.0, -3, 5, 0, 2, 0]) + 8 * pool)  # greatest sums are greater
     norm.weight.data = torch.tensor([1.0, -2, 1, -1, 0, 1])
@@ -170,7 +172,8 @@ def test_replicated_pixels_around_the_first_layer_differ_in_no_bit(weight: str) 
 
 @pytest.mark.parametrize("name", sorted(all_weight_binarizers()))
 def test_stored_weights_are_the_signs_of_the_training_graph(name: str) -> None:
-    conv = BinaryConv2d(33, 8, 3, pad=1, weight=name, **({"factor": 1.0} if name == "wsd" else {}))
+    options: dict[str, Any] = {"factor": 1.0} if name == "wsd" else {}
+    conv = BinaryConv2d(33, 8, 3, pad=1, weight=name, **options)
     net = nn.Sequential(
         Conv(2, 33, 3, padding=1), nn.BatchNorm2d(33), Bits(), conv, nn.BatchNorm2d(8), Bits(), nn.Flatten()
     )
@@ -279,7 +282,8 @@ def test_a_tile_that_every_channel_learned_for_itself_differs_in_no_bit() -> Non
         Conv(2, 33, 3, padding=1), nn.BatchNorm2d(33), Bits(), Conv(33, CH, 3, padding=1), nn.MaxPool2d(2)
     )
     net = lively(nn.Sequential(*net, nn.BatchNorm2d(CH), design, nn.Flatten(), Linear(CH * 12, 4, bias=False)))
-    design.tile.data = torch.randn(design.tile.shape, generator=torch.Generator().manual_seed(8))
+    tile = design.get_parameter("tile")
+    tile.data = torch.randn(tile.shape, generator=torch.Generator().manual_seed(8))
     made = lowered(net, SHAPE)
     assert compare(made, images(SHAPE, 60)).differing_bits == 0
 

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import numpy as np
 import pytest
 import torch
@@ -26,12 +28,12 @@ def maps(*shape: int, seed: int = 0) -> torch.Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
-def shaken(name: str, seed: int = 1, **options: str) -> nn.Module:
+def shaken(name: str, seed: int = 1, **options: Any) -> nn.Module:
     """A binarizer whose parameters are nowhere special."""
     made = make_binarizer(name, CH, **options)
     with torch.no_grad():
         for number, parameter in enumerate(made.parameters()):
-            parameter += 0.5 * maps(*parameter.shape, seed=seed + number)
+            parameter.add_(0.5 * maps(*parameter.shape, seed=seed + number))
     return made
 
 
@@ -87,7 +89,7 @@ def test_gradients_are_those_of_the_smooth_function_of_the_margin(name: str, sur
         made.step.set_progress(0.9)
     x, g = (0.4 * maps(3, CH, 4, 5, seed=s).double() for s in (5, 6))
     grads = []
-    for step in (made.step, Smooth(made.step)):
+    for step in (made.step, Smooth(cast(Surrogate, made.step))):
         made.step = step
         made.zero_grad()
         given = x.clone().requires_grad_()
@@ -148,7 +150,9 @@ def test_dysign_takes_over_a_trained_rsign_exactly() -> None:
     for made in (rsign, dysign):
         made.zero_grad()
         (made(x) * g).sum().backward()
-        grads.append(made.threshold.grad)
+        grads.append(made.get_parameter("threshold").grad)
+    assert grads[0] is not None
+    assert grads[1] is not None
     assert torch.equal(grads[0], grads[1])
 
 
@@ -220,7 +224,7 @@ def test_lab_equals_the_comparison_of_two_maps_and_its_soft_gradient() -> None:
     torch.manual_seed(0)
     two = nn.Conv2d(CH, 2 * CH, 3, padding=1, groups=CH).double()  # output channels c * 2 + q
     lab = LAB(CH, pad="zero").double()
-    lab.take_over(two.weight, two.bias)
+    lab.take_over(two.weight, two.get_parameter("bias"))
     assert torch.equal(lab.taps, two.weight[1::2] - two.weight[0::2])
     x, g = (maps(2, CH, 5, 5, seed=s).double() for s in (0, 1))
     y = two(x).reshape(2, CH, 2, 5, 5)
@@ -252,7 +256,7 @@ def test_kernels_trained_as_two_maps_are_taken_over_whatever_sign_beta_has(form:
     torch.manual_seed(0)
     two = nn.Conv2d(CH, 2 * CH, 3, padding=1, groups=CH).double()
     made, x = form(CH, pad="zero").double(), maps(2, CH, 5, 5).double()
-    made.take_over(two.weight, two.bias, beta)
+    made.take_over(two.weight, two.get_parameter("bias"), beta)
     shape, axis = ((2, CH, 2, 5, 5), 2) if form is LAB else ((2, 2, CH, 5, 5), 1)  # as drawn; as the code reshapes
     assert torch.equal(made(x), (beta * two(x)).reshape(shape).argmax(axis) * 2.0 - 1)
     with pytest.raises(XnorcError, match=r"\(16, 1, 3, 3\) and \(16,\)"):

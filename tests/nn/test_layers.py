@@ -53,6 +53,7 @@ def test_wsd_adds_a_share_of_the_mean_that_is_half_a_percent_at_first() -> None:
     means = w.detach().mean((1, 2, 3), keepdim=True)
     torch.testing.assert_close(made.shifted(w), w + 0.5 * 0.01 * means)
     made.shifted(w).sum().backward()
+    assert w.grad is not None
     assert torch.equal(w.grad, torch.ones_like(w))  # the mean passes no gradient
     torch.testing.assert_close(made.alpha.grad, 0.25 * 0.01 * means.flatten() * 16)
 

@@ -21,7 +21,7 @@ def test_shipped_recipes_name_networks_that_can_be_built_and_survive_a_round_tri
     for options in (recipe.network, recipe.teacher):
         if options:
             with torch.device("meta"):
-                checkpoint.build_network(options, 10, shape)  # type: ignore[arg-type]
+                checkpoint.build_network(options, 10, shape)
 
 
 # As the papers, their code, or what is recommended where they are silent, have it.

@@ -39,7 +39,7 @@ def record(last: float, integer: float | None, flash: int = 1000, instructions: 
         "instructions": {"mean": instructions, "min": instructions - 1, "max": instructions + 2},
     }
     machine = {"cpu": "a processor", "cores": 2, "gpu": None, "torch": "2"}
-    exported = {
+    exported: dict[str, Any] = {
         "top1": integer,
         "images": 100,
         "same_labels": 99,
@@ -115,7 +115,7 @@ def test_a_row_makes_its_network_and_changes_nothing_but_the_binarizer(known: Ro
     common = load_recipe(RECIPES["small"]).network
     assert not set(known.network) & set(common), "a row overrides the common recipe"
     network = checkpoint.build_network({**common, **known.network, "width": 0.0625}, 10, (32, 32, 3)).eval()
-    kinds = {m.name for m in network.features.modules() if hasattr(m, "at_zero")}  # type: ignore[union-attr]
+    kinds = {m.name for m in network.features.modules() if hasattr(m, "at_zero")}
     assert kinds == {known.network["binarizer"]}
     assert network(torch.rand(2, 3, 32, 32)).shape == (2, 10)
 

@@ -41,7 +41,9 @@ def test_symmetric_tiles_equal_their_transposes_and_rotations() -> None:
 
 
 def test_thresholds_are_the_shipped_ones() -> None:
-    assert tile("2x2v1").tolist() == np.float32([[[0.63100557, 0.63100557], [0.31178307, 0.96713846]]]).tolist()
+    assert (
+        tile("2x2v1").tolist() == np.array([[[0.63100557, 0.63100557], [0.31178307, 0.96713846]]], np.float32).tolist()
+    )
     assert list(SCALE.values()) == sorted(SCALE.values())
     # P(N(0, 1) > T) of the published table, to its three digits
     from math import erfc, sqrt
@@ -60,7 +62,7 @@ def test_every_named_tile_is_a_stack_of_small_maps(name: str) -> None:
 
 def test_the_baseline_tile_holds_the_four_thresholds_of_another_quantiser_in_every_place() -> None:
     slices = tile("2x2x4baseline")
-    levels = np.float32([0.41900698, 0.85981385, 1.35667966, 1.99840603])
+    levels = np.array([0.41900698, 0.85981385, 1.35667966, 1.99840603], np.float32)
     for one in slices:
         assert sorted(one.ravel()) == levels.tolist()
     for y, x in np.ndindex(2, 2):

@@ -146,7 +146,7 @@ def test_binary_weights_start_from_the_real_ones_of_the_stage_before(few: DataSe
     train(fresh, few, tmp_path / "none", progress=False)
     assert not any(torch.equal(one[key], weights(tmp_path / "none")[key]) for key in kept)
     network = checkpoint.load(tmp_path / "two")
-    seen = network.features[1][0].binarize(network.features[1][0].weight)  # type: ignore[index]
+    seen = network.features[1][0].binarize(network.features[1][0].weight)
     assert set(seen.unique().tolist()) == {-1.0, 1.0}
 
 

@@ -6,12 +6,13 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from xnorc.errors import ProgramError
-from xnorc.program import Kind, Program, Tensor, Window, digest, from_map, load, save
+from xnorc.program import Kind, Node, Program, Tensor, Window, digest, from_map, load, save
 from xnorc.program.nodes.bconv2d import BConv2d
 from xnorc.program.nodes.iconv2d import IConv2d
 
@@ -37,7 +38,7 @@ def images(n: int) -> np.ndarray:
 
 
 def test_dump_names_shapes_geometry_thresholds_and_work(small: Program) -> None:
-    flips = int(small.nodes[0].thresholds.flip.sum())  # type: ignore[attr-defined]
+    flips = int(small.nodes[0].thresholds.flip.sum())
     assert small.dump().splitlines() == [
         "program small: image:u8[8x8x1]",
         f"  a:bit[8x8x33] = iconv2d(image) 3x3 pad 1,1,1,1 skip thr tile 2x2 flip {flips} macs 19008",
@@ -68,17 +69,22 @@ def test_saving_twice_gives_the_same_bytes(small: Program, tmp_path: Path) -> No
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
 
+def replaced(node: Node, **fields: Any) -> Node:
+    return dataclasses.replace(node, **fields)
+
+
 def test_one_changed_weight_changes_the_digest(small: Program) -> None:
     head = small.nodes[1]
-    weights = head.weights.copy()  # type: ignore[attr-defined]
+    weights = head.weights.copy()
     weights[3, 1, 1, 7] *= -1
-    other = dataclasses.replace(small, nodes=(small.nodes[0], dataclasses.replace(head, weights=weights)))
+    other = dataclasses.replace(small, nodes=(small.nodes[0], replaced(head, weights=weights)))
     assert digest(other) != digest(small)
 
 
 def test_pickled_constants_are_refused(small: Program, tmp_path: Path) -> None:
     save(small, tmp_path)
-    np.savez(tmp_path / "constants.npz", **{"0.weights": np.array([object()], dtype=object)})
+    constants: dict[str, Any] = {"0.weights": np.array([object()], dtype=object)}
+    np.savez(tmp_path / "constants.npz", **constants)
     with pytest.raises(ProgramError):
         load(tmp_path)
 
@@ -107,9 +113,9 @@ def test_verify_names_the_node_that_reads_what_nobody_wrote(small: Program) -> N
 
 
 def test_verify_refuses_weights_that_are_not_signs(small: Program) -> None:
-    weights = small.nodes[1].weights.copy()  # type: ignore[attr-defined]
+    weights = small.nodes[1].weights.copy()
     weights[0, 0, 0, 0] = 0
-    broken = dataclasses.replace(small, nodes=(small.nodes[0], dataclasses.replace(small.nodes[1], weights=weights)))
+    broken = dataclasses.replace(small, nodes=(small.nodes[0], replaced(small.nodes[1], weights=weights)))
     with pytest.raises(ProgramError, match="-1 and"):
         broken.verify()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,7 +32,7 @@ def by(**changes: object) -> Requant:
     return Requant(**{**fields, **changes})  # type: ignore[arg-type]
 
 
-def conv(requant: Requant | None, kind: Kind = Kind.I16, **more: object) -> IConv2d:
+def conv(requant: Requant | None, kind: Kind = Kind.I16, **more: Any) -> IConv2d:
     weights = RNG.integers(-127, 128, (CH, 3, 3, 3)).astype(np.int8)
     output = replace(SUMS, kind=kind)
     window = Window(kh=3, kw=3)

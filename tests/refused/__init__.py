@@ -10,6 +10,7 @@ import ast
 import importlib.util
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 HERE = Path(__file__).resolve().parent
 
@@ -30,7 +31,7 @@ def marked_lines(name: str) -> list[int]:
     return [number for number, line in enumerate(lines, 1) if line.endswith("# REFUSED")]
 
 
-def constant(name: str, of: str) -> object:
+def constant(name: str, of: str) -> Any:
     """INPUT or REASON read from the source, since some of these files cannot be imported at all."""
     for statement in ast.parse(path_of(name).read_text()).body:
         if isinstance(statement, ast.Assign) and getattr(statement.targets[0], "id", None) == of:

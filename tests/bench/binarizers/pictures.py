@@ -27,7 +27,7 @@ LAYER = 0  # of `features`: the binarizer behind the first convolution, whose ma
 CHANNELS = 4  # maps shown of each network: the first ones, whatever they look like
 IMAGES = 500  # test images that thresholds computed from the image are taken over
 SLICES = 4  # tiles or kernels shown of a row
-STYLE = {
+STYLE: dict[Any, Any] = {
     "svg.hashsalt": "xnorc",
     "svg.fonttype": "none",
     "font.size": 8,
