@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the user may choose for an export: each option in one place, for Python, the command line and the help of both.
 
-A field of `Options` is an option of `xnorc.export` and `xnorc.verify`; a field that has a `Flag` is one of every command
+A field of `Options` is an option of `xnorc.export` and `xnorc.verify`. A field that has a `Flag` is one of each command
 that lowers a model, too.
 """
 

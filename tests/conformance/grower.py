@@ -62,7 +62,13 @@ class Grower:
         )  # fmt: skip
 
     def conv(
-        self, cls: type[Node], x: Tensor, draw: Callable[..., np.ndarray], unit: int, wide: Kind, rescales: bool
+        self,
+        cls: Callable[..., Node],
+        x: Tensor,
+        draw: Callable[..., np.ndarray],
+        unit: int,
+        wide: Kind,
+        rescales: bool,
     ) -> bool:
         """A convolution of x to bits or to `wide` sums, some of which are rescaled where the node can.
 
@@ -91,7 +97,7 @@ class Grower:
                 groups=groups, thresholds=thr, **more)
         )  # fmt: skip
 
-    def pool(self, cls: type[Node], kinds: tuple[Kind, ...], out: Kind | None, flips: bool = False) -> bool:
+    def pool(self, cls: Callable[..., Node], kinds: tuple[Kind, ...], out: Kind | None, flips: bool = False) -> bool:
         """A pool of one of the kinds to `out`, or to its own kind; `flips`: the node turns some channels over."""
         if (x := self.pick(*kinds)) is None:
             return False

@@ -18,7 +18,7 @@ def build(f: Fields, rng: Rng) -> Built:
     height, width = f["h"] - top - bottom, f["w"] - left - right
     kind = Kind(f.get("in", "bit"))
     tensors = tuple(Tensor(f"x{i}", (f["h"], f["w"], f["in_ch"] + i), kind) for i in range(f.get("sources", 1)))
-    source = rng.integers(0, len(tensors), f["ch"]).astype(np.uint8)
+    source = rng.integers(0, len(tensors), (f["ch"],)).astype(np.uint8)
     channel = np.array([rng.integers(0, tensors[s].shape[2]) for s in source], np.uint16)
     source[rng.integers(0, 5, f["ch"]) == 0] = ZERO
     node = Gather(
