@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the application asks of a board: bytes out, bytes in, a clock, an end.
 //
-// One file a UART IP implements the first three (chosen by the board's `uart.ip`), ../startup/ the others. Addresses
-// and clocks come from the rendered board.h. Nothing here allocates, and nothing but port_put and port_exit waits.
+// ../startup/ implements it for a board, over the UART driver that the board's `uart.ip` names (uart.h); host.c for this
+// machine. Addresses and clocks come from the rendered board.h. Nothing here allocates, and nothing but port_put and
+// port_exit waits.
 #ifndef PORT_H
 #define PORT_H
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What start-up and the UART drivers say to each other; the application sees port.h alone.
+// What the files of start-up say to each other; the application sees port.h, a UART driver uart.h alone.
 #ifndef STARTUP_H
 #define STARTUP_H
 
@@ -7,7 +7,7 @@
 
 int main(void);
 
-void systick_start(void); // resets the count of port_ticks() to 0; every UART driver calls it last in port_init()
+void systick_start(void); // resets the count of port_ticks() to 0; port_init() calls it last
 
 // Vector table entries, in order; all are global so that a debugger and a test find them by name.
 void reset_handler(void);

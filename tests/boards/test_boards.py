@@ -11,6 +11,7 @@ import pytest
 from xnorc.boards import Board, Region, Write, all_boards, load, names, uart_ips
 from xnorc.errors import BoardError
 from xnorc.render.board import render_board
+from xnorc.resources import folder
 
 GOOD = """
 name = "mine"
@@ -141,3 +142,13 @@ def test_steps_become_register_writes_in_order(tmp_path: Path) -> None:
 def test_every_uart_driver_is_offered_but_not_the_hosts() -> None:
     assert {"cmsdk", "nrf51_uart", "pl011", "stm32_usart"} <= set(uart_ips())
     assert "host" not in uart_ips()
+
+
+def test_a_driver_is_the_three_functions_of_uart_h_and_nothing_else() -> None:
+    port = folder("firmware") / "port"
+    declared = set(re.findall(r"^\w[\w ]* (\w+)\(.*\);", (port / "uart.h").read_text(), re.MULTILINE))
+    assert declared == {"uart_init", "uart_send", "uart_receive"}
+    for ip in uart_ips():
+        text = (port / f"{ip}.c").read_text()
+        assert set(re.findall(r"^(?!static)\w[\w ]* (\w+)\(.*\) {$", text, re.MULTILINE)) == declared, ip
+        assert set(re.findall(r'^#include "(.+)"$', text, re.MULTILINE)) == {"uart.h"}, ip

@@ -44,9 +44,7 @@ DISTRIBUTIONS = (
 
 
 def command(
-    clear_cache: Annotated[
-        bool, typer.Option("--clear-cache", help="Remove the kept objects.")
-    ] = False,
+    clear_cache: Annotated[bool, typer.Option("--clear-cache", help="Remove the kept objects.")] = False,
     as_json: bool = JSON,
 ) -> None:
     """Say what is installed, what is missing, how to install it, and where compiled objects are kept.
