@@ -11,9 +11,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-void uart_init(void);          // 8N1 at BOARD_UART_BAUD, both directions, polled; may be called again
-bool uart_send(uint8_t byte);  // hands over a byte; false, and nothing done, while the UART takes none
-int uart_receive(void);        // the next byte that has come, or -1; an error of the line loses bytes and stops nothing
+void uart_init(void);         // 8N1 at BOARD_UART_BAUD, both directions, polled; may be called again
+bool uart_send(uint8_t byte); // hands over a byte; false, and nothing done, while the UART takes none
+int uart_receive(void);       // the next byte that has come, or -1; an error of the line loses bytes and stops nothing
 
 #define UART_REGISTER(offset) (*(volatile uint32_t *)(BOARD_UART_BASE + (offset)))
 

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from xnorc import zoo
+from xnorc.cli.place import Group, commands
 
 SOURCE = Path(__file__).resolve().parents[2] / "exporter"
 
@@ -51,14 +52,32 @@ def copy(program: Path, tmp_path: Path) -> Path:
     return folder
 
 
-COMMANDS = ("demo", "doctor", "boards", "train", "export", "inspect", "verify", "build", "run", "report")
+FILES = {path.stem for path in (SOURCE / "xnorc" / "cli").glob("*.py") if "\ndef command(" in path.read_text()}
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+def test_a_file_that_defines_a_command_is_one_and_says_where_the_help_shows_it() -> None:
+    found = commands()
+    assert {command.name for command in found} == FILES
+    assert [command.name for command in found][:3] == ["demo", "doctor", "boards"]
+    told = xnorc("--help").stdout
+    at = [told.index(f"\u2502 {command.name} ") for command in found]
+    assert at == sorted(at)
+    assert all(group.value in told for group in Group)
+
+
+@pytest.mark.parametrize("name", sorted(FILES))
 def test_help_of_every_command_has_an_example_to_copy(name: str) -> None:
     done = xnorc(name, "--help")
     assert done.returncode == 0
     assert f"xnorc {name}" in done.stdout.split("Example", 1)[1]
+
+
+def test_the_help_loads_nothing_heavy() -> None:
+    script = (
+        "import sys, xnorc.cli; sys.exit(len({'torch', 'numpy', 'matplotlib', 'jinja2', 'serial'} & set(sys.modules)))"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
+    assert subprocess.run([sys.executable, "-c", script], env=environment, check=False).returncode == 0
 
 
 def test_flash_and_report_users_never_load_torch() -> None:

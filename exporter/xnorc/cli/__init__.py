@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The `xnorc` command: one file a subcommand, each importing what it needs only when it runs.
+"""The `xnorc` command: one file a subcommand, found by place.py, each importing what it needs only when it runs.
 
 Exit codes: 0 done; 1 the answer is no (a bit differs, a tool is missing, an accuracy was not reached); 2 the command
 could not be carried out, one line on standard error says where, what and what to do; 130 interrupted.
@@ -7,18 +7,15 @@ could not be carried out, one line on standard error says where, what and what t
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
 
 import typer
 
+from xnorc.cli.place import commands
 from xnorc.errors import XnorcError
 
 UsageError: type[Exception] = typer.BadParameter.__bases__[0]  # typer carries a click of its own and does not name this
-
-# The order of the help, which is the order of the work.
-COMMANDS = ("demo", "doctor", "boards", "train", "export", "inspect", "verify", "build", "run", "report")
 
 app = typer.Typer(
     name="xnorc",
@@ -48,9 +45,8 @@ def options(
         os.environ["XNORC_DEBUG"] = "1"
 
 
-for _name in COMMANDS:
-    _module = importlib.import_module(f"xnorc.cli.{_name}")
-    app.command(_name)(_module.command)
+for _command in commands():
+    app.command(_command.name, rich_help_panel=_command.place.group.value)(_command.function)
 
 
 def misused(error: Exception) -> int:

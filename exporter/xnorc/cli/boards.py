@@ -6,6 +6,9 @@ from __future__ import annotations
 import dataclasses
 
 from xnorc.cli.output import JSON, console, emit
+from xnorc.cli.place import Group, Place
+
+PLACE = Place(Group.START, 3)
 
 
 def command(as_json: bool = JSON) -> None:

@@ -10,6 +10,9 @@ import typer
 
 from xnorc.cli.arguments import BoardName, ProgramDir, results_folder
 from xnorc.cli.output import JSON, console, emit
+from xnorc.cli.place import Group, Place
+
+PLACE = Place(Group.PROGRAM, 2)
 
 
 def command(

@@ -10,6 +10,9 @@ import typer
 
 from xnorc.cli.arguments import BoardName, Emulator, target_of
 from xnorc.cli.output import console
+from xnorc.cli.place import Group, Place
+
+PLACE = Place(Group.START, 1)
 
 
 def command(

@@ -13,6 +13,9 @@ from typing import Annotated
 import typer
 
 from xnorc.cli.output import JSON, console, emit
+from xnorc.cli.place import Group, Place
+
+PLACE = Place(Group.START, 2)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,7 +10,10 @@ import typer
 
 from xnorc.cli.arguments import Data
 from xnorc.cli.output import JSON, console, emit
+from xnorc.cli.place import Group, Place
 from xnorc.cli.wanted import Wanted, takes_model
+
+PLACE = Place(Group.NETWORK, 2)
 
 
 @takes_model

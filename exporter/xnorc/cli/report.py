@@ -21,7 +21,10 @@ from xnorc.cli.arguments import (
     target_of,
 )
 from xnorc.cli.output import JSON
+from xnorc.cli.place import Group, Place
 from xnorc.errors import DataError
+
+PLACE = Place(Group.PROGRAM, 4)
 
 
 def command(

@@ -20,6 +20,9 @@ from xnorc.cli.arguments import (
     target_of,
 )
 from xnorc.cli.output import JSON, console, emit, progress_console
+from xnorc.cli.place import Group, Place
+
+PLACE = Place(Group.PROGRAM, 3)
 
 
 def command(

@@ -9,6 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from xnorc.cli.output import JSON, console, emit
+from xnorc.cli.place import Group, Place
+
+PLACE = Place(Group.NETWORK, 1)
 
 
 def command(
