@@ -150,7 +150,7 @@ def document(lowered: Lowered) -> dict[str, Any]:
         "input": list(program.input.shape),
         "classes": program.logits.shape[2],
         "notes": list(program.notes),
-        "layers": list(lowered.report),
+        "layers": [row.document() for row in lowered.report],
     }
 
 

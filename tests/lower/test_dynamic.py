@@ -17,6 +17,7 @@ from xnorc.capture import run
 from xnorc.errors import LowerError
 from xnorc.lower import Lowered
 from xnorc.lower.graph.pixels import images_to_float
+from xnorc.lower.layer_rows import DynamicThresholdRow, StreamRow
 from xnorc.nn.binarizers import make_binarizer
 from xnorc.oracle.compare import compare
 from xnorc.program.nodes.compare import Compare
@@ -128,8 +129,8 @@ def made(style: str, ahead: str) -> Lowered:
 
 def margins(low: Lowered, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(our bits, PyTorch's bits, how far PyTorch's map lies from its threshold) of the dynamic point, per image."""
-    row = next(r for r in low.report if r["kind"] == "dynamic threshold")
-    assert row["channels"] == CH
+    row = next(r for r in low.report if isinstance(r, DynamicThresholdRow))
+    assert row.channels == CH
     bits = next(b for b in low.bits if _is_compare(low, b))
     traced = low.program.trace(x)[bits.tensor.name]
     node = bits.node
@@ -276,9 +277,9 @@ def test_collapsed_thresholds_are_told_and_become_constants_on_request() -> None
     assert len(told) == 1
     assert "--static-collapsed" in told[0]
     assert any("exported as constants" in note for note in static.program.notes)
-    rows = [next(r for r in low.report if r["kind"] == "dynamic threshold") for low in (as_is, static)]
-    assert [row["static"] for row in rows] == [False, True]
-    assert [row["moving"] for row in rows] == [0, 0]
+    rows = [next(r for r in low.report if isinstance(r, DynamicThresholdRow)) for low in (as_is, static)]
+    assert [row.static for row in rows] == [False, True]
+    assert [row.moving for row in rows] == [0, 0]
     assert any(isinstance(n, Compare) for n in as_is.program.nodes)
     assert not any(
         isinstance(n, Compare | Threshold | SumPool2d) and "binarizer" in n.name for n in static.program.nodes
@@ -320,6 +321,25 @@ def test_what_a_collapsed_threshold_needed_is_no_longer_told() -> None:
     assert any("hyper" in note for note in as_is.program.notes)
     assert not any("hyper" in note for note in static.program.notes)
     assert not any("hyper" in source.tensor.name for source in static.sources)
+
+
+class Residual(Gate):
+    """A threshold network with a sum of two streams in it, whose thresholds hardly move."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        means = x.mean((2, 3))
+        return pm1(x + 1e-4 * torch.tanh(means + self.second(F.relu(self.first(means)))).view(x.shape[0], -1, 1, 1))
+
+
+def test_rows_about_what_nothing_reads_are_dropped_like_notes_and_sources() -> None:
+    torch.manual_seed(5)
+    net = lively(Net(Residual(CH), "nothing"))
+    as_is, static = (
+        lowered(net, SHAPE, calibration=images(SHAPE, 64, seed=3), static_collapsed=on) for on in (False, True)
+    )
+    assert [row.layer for row in as_is.report if isinstance(row, StreamRow)] == ["binarizer"]
+    assert not any(isinstance(row, StreamRow) for row in static.report)
+    assert [row.static for row in static.report if isinstance(row, DynamicThresholdRow)] == [True]
 
 
 @pytest.mark.parametrize("binarizer", ["asd", "dysign", "lab", "lab_pair"])

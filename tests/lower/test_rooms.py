@@ -10,11 +10,12 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2] / "exporter" / "xnorc" / "lower"
 
-BELOW = {"graph", "builder", "lowering"}
+BELOW = {"graph", "layer_rows", "builder", "lowering"}
 MAY_IMPORT: dict[str, set[str]] = {
     "graph": set(),
     "chain": {"graph"},
-    "builder": set(),
+    "layer_rows": set(),
+    "builder": {"layer_rows"},
     "unread_places": set(),
     "lowering": {"graph", "builder"},
     "routing": BELOW,

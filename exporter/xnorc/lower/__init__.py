@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 from xnorc.capture import Captured
 from xnorc.errors import LowerError
@@ -21,12 +20,13 @@ from xnorc.lower.graph.graph import read_graph
 from xnorc.lower.graph.ops import DOTS, is_call
 from xnorc.lower.graph.source import Source
 from xnorc.lower.inputs import input_tensor
+from xnorc.lower.layer_rows import Row
 from xnorc.lower.logits import lower_logits
 from xnorc.lower.lowering import Answers, Bits, Lowering
 from xnorc.lower.sources import lower_source
 from xnorc.lower.streams.stream import lower_stream
 from xnorc.options import Options
-from xnorc.program import Program
+from xnorc.program import Program, Tensor
 from xnorc.program.passes.absorb_permutations import absorb_permutations
 from xnorc.program.passes.drop_unread import drop_unread
 from xnorc.program.passes.fuse_epilogues import fuse_epilogues
@@ -52,16 +52,14 @@ class Lowered:
     program: Program
     bits: tuple[Bits, ...]
     sources: tuple[Source, ...]
-    report: tuple[dict[str, Any], ...]
+    report: tuple[Row, ...]
     captured: Captured
     options: Options
 
     @property
     def exact(self) -> bool:
         """Nothing is rounded: no stream, no stencil, no threshold computed from the image."""
-        return all(source.exact for source in self.sources) and not any(
-            row.get("exact") is False for row in self.report
-        )
+        return all(source.exact for source in self.sources) and all(row.exact for row in self.report)
 
 
 def lower(captured: Captured, options: Options, name: str) -> Lowered:
@@ -84,19 +82,24 @@ def lower(captured: Captured, options: Options, name: str) -> Lowered:
             lowering.source(node)
     logits = lower_logits(lowering)
     nodes = tuple(replace(n, output=logits) if n.output.name == logits.name else n for n in builder.nodes)
-    report = tuple({k: _portable(v) if k == "where" else v for k, v in row.items()} for row in builder.rows)
     program = Program(name=name, input=builder.input, nodes=nodes, output=logits.name, notes=())
-    read = {builder.input.name, *(node.output.name for node in drop_unread(program).nodes)}
-    said = (text for text, about in builder.notes if about is None or about.name in read)
-    program = replace(program, notes=tuple(map(_portable, (*captured.proofs, *captured.notes, *said))))
+    kept = {builder.input.name, *(node.output.name for node in drop_unread(program).nodes)}
+
+    def read(about: Tensor | None) -> bool:
+        """The one rule: what concerns a tensor that nothing reads is dropped, be it note, row, bits or source."""
+        return about is None or about.name in kept
+
+    memo = lowering.memo
+    notes = (text for text, about in builder.notes if read(about))
+    report = tuple(replace(row, where=_portable(row.where)) for row, about in builder.rows if read(about))
+    bits = tuple(b for b in memo.bits.values() if read(b.tensor))
+    sources = tuple(s for s in (*memo.sources.values(), *memo.streams.values()) if read(s.tensor))
+    program = replace(program, notes=tuple(map(_portable, (*captured.proofs, *captured.notes, *notes))))
     program.verify()
     for tidy in PASSES:
         program = tidy(program)
         program.verify()
-    memo = lowering.memo
-    bits = tuple(b for b in memo.bits.values() if b.tensor.name in read)
-    sources = (s for s in (*memo.sources.values(), *memo.streams.values()) if s.tensor.name in read)
-    return Lowered(program, bits, tuple(sources), report, captured, options)
+    return Lowered(program, bits, sources, report, captured, options)
 
 
 def _portable(text: str) -> str:

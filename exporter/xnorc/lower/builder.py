@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
+from xnorc.lower.layer_rows import Row
 from xnorc.program import Kind, Node, Tensor
 
 
@@ -16,14 +16,16 @@ class Builder:
         input: the tensor of the image.
         nodes: in the order of execution.
         notes: (text, the tensor it is about or None).
-        rows: the layer report.
+        rows: (row of the layer report, the tensor it is about).
+
+    What is told about a tensor is forgotten if nothing reads that tensor: emission may turn out unneeded.
     """
 
     def __init__(self, image: Tensor) -> None:
         self.input = image
         self.nodes: list[Node] = []
         self.notes: list[tuple[str, Tensor | None]] = []
-        self.rows: list[dict[str, Any]] = []
+        self.rows: list[tuple[Row, Tensor]] = []
         self._names = {image.name}
 
     def tensor(self, wanted: str, shape: tuple[int, int, int], kind: Kind, scale: float | None = None) -> Tensor:
@@ -42,5 +44,9 @@ class Builder:
         return node.output
 
     def note(self, text: str, about: Tensor | None = None) -> None:
-        """Something that the user should know; forgotten if nothing reads the tensor that it is `about`."""
+        """Something that the user should know."""
         self.notes.append((text, about))
+
+    def tell(self, row: Row, about: Tensor) -> None:
+        """A row of the layer report."""
+        self.rows.append((row, about))

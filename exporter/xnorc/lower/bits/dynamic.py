@@ -30,6 +30,7 @@ from xnorc.lower.graph.graph import Graph, layer_of
 from xnorc.lower.graph.ops import shape_of
 from xnorc.lower.graph.positions import broadcast_from
 from xnorc.lower.graph.scales import VECTOR
+from xnorc.lower.layer_rows import DynamicThresholdRow
 from xnorc.lower.lowering import Bits, Lowering
 from xnorc.lower.streams.affine import fixed_point
 from xnorc.lower.streams.average import affine_ahead
@@ -71,7 +72,6 @@ def lower_dynamic(lowering: Lowering, node: fx.Node, found: Sides, bit_of_row: t
     moves = np.ptp(images, axis=0)[of_channel]
     moving = moves > CONSTANT * graph.scales.reach(found.p)
     static = not moving.any() and graph.options.static_collapsed
-    _tell(lowering, node, found, moving, images, static)
     flip = (k * found.p_sign < 0) != (not flips.rises)
     if static:
         level = images.mean(axis=0)[of_channel] * found.t_sign
@@ -81,6 +81,7 @@ def lower_dynamic(lowering: Lowering, node: fx.Node, found: Sides, bit_of_row: t
         thr = np.clip(np.where((k > 0) == flips.included, np.ceil(real), np.floor(real) + 1), -LIMIT, LIMIT)
         whole = np.broadcast_to(thr.astype(np.int64), (h, w, ch))
         bits = emit_threshold(builder, layer, source.tensor, compressed([whole], flip))
+        _tell(lowering, node, found, moving, images, static, bits)
         return Bits(node, bits, at[spread], bit_of_row)
     t = carried(lowering, vector)
     place = _arranged(graph, node, t.at[of_channel], t.tensor)
@@ -92,7 +93,8 @@ def lower_dynamic(lowering: Lowering, node: fx.Node, found: Sides, bit_of_row: t
     thresholds = _thresholds(builder, layer, place, int(t.high.max()), ratio, start, (k > 0) == flips.included)
     output = builder.tensor(f"{layer}_bits", source.tensor.shape, Kind.BIT)
     compare = Compare(name=layer, inputs=(source.tensor.name, thresholds.name), output=output, flip=flip)
-    return Bits(node, builder.emit(compare), at[spread], bit_of_row)
+    _tell(lowering, node, found, moving, images, static, builder.emit(compare))
+    return Bits(node, output, at[spread], bit_of_row)
 
 
 def _per_channel(
@@ -156,26 +158,29 @@ def _thresholds(
 
 
 def _tell(
-    lowering: Lowering, node: fx.Node, found: Sides, moving: np.ndarray, images: np.ndarray, static: bool
+    lowering: Lowering,
+    node: fx.Node,
+    found: Sides,
+    moving: np.ndarray,
+    images: np.ndarray,
+    static: bool,
+    about: Tensor,
 ) -> None:
     """The line of the layer report, and a note where the thresholds have collapsed."""
     graph, builder = lowering.graph, lowering.builder
     layer = layer_of(node)
-    builder.rows.append(
-        {
-            "layer": layer,
-            "kind": "dynamic threshold",
-            "where": graph.where(node),
-            "elements": int(np.prod(shape_of(found.end))),
-            "moving": int(moving.sum()),
-            "channels": len(moving),
-            "spread": float(images.std(axis=0).mean()),
-            "static": static,
-            "exact": False,
-        }
+    row = DynamicThresholdRow(
+        layer=layer,
+        where=graph.where(node),
+        elements=int(np.prod(shape_of(found.end))),
+        moving=int(moving.sum()),
+        channels=len(moving),
+        spread=float(images.std(axis=0).mean()),
+        static=static,
+        exact=False,
     )
+    builder.tell(row, about)
     if not moving.any():
         what = "exported as constants" if static else "static_collapsed=True (--static-collapsed) makes them constants"
-        builder.note(
-            f"{layer}: thresholds computed from the image are the same for all {len(images)} calibration images; {what}"
-        )
+        same = f"thresholds computed from the image are the same for all {len(images)} calibration images"
+        builder.note(f"{layer}: {same}; {what}", about)

@@ -49,20 +49,20 @@ def lower_pooled(lowering: Lowering, node: fx.Node, pool: fx.Node, bit_of_row: t
         return None
     window = pool_window(pool)
     flip = _falling(graph, node, tail, bit_of_row, shape_of(pool), source.tensor.shape[2])
-    thresholds = (
-        answer(lowering, _question(graph, node, pool, source, window, head, tail, bit_of_row))
-        if flip is not None
-        else None
-    )
-    if thresholds is None or flip is None:
+    if flip is None:
         return None
-    layer = layer_of(stops[0])
-    bits = emit_threshold(builder, layer, source.tensor, thresholds)
+    found = answer(graph, _question(graph, node, pool, source, window, head, tail, bit_of_row))
+    if found is None:
+        return None
+    bits = emit_threshold(builder, layer_of(source.node), source.tensor, found.thresholds)
+    builder.tell(found.row, bits)
     pooled = bit_pool(builder, layer_of(pool), bits, window, flip)
     at = canonical(shape_of(pool))[tail.entry_at]
-    confirm(
-        graph, node, [Part(source, thresholds)], bit_of_row, lambda maps: pooled.run(maps[0][None])[0].reshape(-1)[at]
-    )
+
+    def bits_at(maps: list[np.ndarray]) -> np.ndarray:
+        return pooled.run(maps[0][None])[0].reshape(-1)[at]
+
+    confirm(graph, node, [Part(source, found.thresholds)], bit_of_row, bits_at)
     return Bits(node, builder.emit(pooled), at, bit_of_row)
 
 

@@ -20,6 +20,7 @@ from xnorc.lower.chain.monotone import is_monotone
 from xnorc.lower.graph.graph import Graph, layer_of
 from xnorc.lower.graph.ops import shape_of
 from xnorc.lower.graph.source import Source
+from xnorc.lower.layer_rows import ThresholdRow
 from xnorc.lower.lowering import Lowering
 from xnorc.lower.unread_places import fill_unread
 from xnorc.program import ALWAYS, NEVER, Kind, Tensor, Thresholds, from_map
@@ -68,11 +69,13 @@ def lower_threshold(
         elements = np.flatnonzero(whole.entry == index)
         source = lowering.source(stop)
         place = source.at[whole.entry_at[elements]]
-        thresholds = answer(lowering, _question(graph, node, source, elements, bit_of_row))
-        if thresholds is None:
+        found = answer(graph, _question(graph, node, source, elements, bit_of_row))
+        if found is None:
             raise graph.refuse(node, "one sum is compared with two different thresholds", "one bit of each sum")
-        made.append((emit_threshold(builder, layer_of(stop), source.tensor, thresholds), elements, place))
-        parts.append(Part(source, thresholds))
+        bits = emit_threshold(builder, layer_of(stop), source.tensor, found.thresholds)
+        builder.tell(found.row, bits)
+        made.append((bits, elements, place))
+        parts.append(Part(source, found.thresholds))
 
     def bits_at(maps: list[np.ndarray]) -> np.ndarray:
         out = np.zeros(len(whole.entry), np.uint8)
@@ -112,13 +115,23 @@ def emit_threshold(builder: Builder, layer: str, tensor: Tensor, thresholds: Thr
     return builder.emit(Threshold(name=layer, inputs=(tensor.name,), output=output, thresholds=thresholds))
 
 
-def answer(lowering: Lowering, question: Question) -> Thresholds | None:
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """Thresholds for the whole tensor that is compared, and what there is to tell about them."""
+
+    thresholds: Thresholds
+    row: ThresholdRow
+
+
+def answer(graph: Graph, question: Question) -> Answer | None:
     """Search, refuse what has no answer, and spread the thresholds over the map.
 
     Returns:
-        thresholds for the whole tensor; None where two elements want different thresholds at one place.
+        None where two elements want different thresholds at one place.
+
+    Raises:
+        LowerError: a reachable sum ties, a site flips more than twice, or the flips of a channel do not go together.
     """
-    graph, builder = lowering.graph, lowering.builder
     source, node, entry_at = question.source, question.node, question.entry_at
     flips = search(
         lambda q: question.codes(q, 0.0),
@@ -142,8 +155,7 @@ def answer(lowering: Lowering, question: Question) -> Thresholds | None:
     maps = [_spread(t, question, (h, w, ch)) for t in (found.thr, found.thr2) if t is not None]
     if any(m is None for m in maps):
         return None
-    builder.rows.append(_row(graph, question, flips))
-    return compressed(maps, found.flip)
+    return Answer(compressed(maps, found.flip), _row(graph, question, flips))
 
 
 def compressed(maps: list[np.ndarray | None], flip: np.ndarray) -> Thresholds:
@@ -214,21 +226,18 @@ def _undecided(question: Question, flips: Flips) -> int:
     return int((close & noisy)[question.of_site].sum())
 
 
-def _row(graph: Graph, question: Question, flips: Flips) -> dict[str, object]:
+def _row(graph: Graph, question: Question, flips: Flips) -> ThresholdRow:
     """The line of the layer report."""
     source = question.source
-    return {
-        "layer": layer_of(source.node),
-        "kind": "threshold",
-        "where": graph.where(question.node),
-        "elements": len(question.of_site),
-        "sites": len(flips.count),
-        "search": flips.method,
-        "constant": int((flips.count == 0).sum()),
-        "two_flips": int((flips.count == 2).sum()),
-        "noise": float(source.noise.max(initial=0.0)),
-        "undecided": _undecided(question, flips)
-        if source.exact
-        else None,  # beside rounded weights, noise is no question
-        "exact": source.exact,
-    }
+    return ThresholdRow(
+        layer=layer_of(source.node),
+        where=graph.where(question.node),
+        elements=len(question.of_site),
+        sites=len(flips.count),
+        search=flips.method,
+        constant=int((flips.count == 0).sum()),
+        two_flips=int((flips.count == 2).sum()),
+        noise=float(source.noise.max(initial=0.0)),
+        undecided=_undecided(question, flips) if source.exact else None,
+        exact=source.exact,
+    )

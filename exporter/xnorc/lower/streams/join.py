@@ -10,6 +10,7 @@ from xnorc.lower.graph.graph import layer_of
 from xnorc.lower.graph.ops import argument, shape_of, short_name
 from xnorc.lower.graph.scales import LIMIT16, is_join
 from xnorc.lower.graph.source import Source, canonical, program_shape
+from xnorc.lower.layer_rows import StreamRow
 from xnorc.lower.lowering import Lowering
 from xnorc.lower.routing import routed
 from xnorc.lower.streams.whole_numbers import whole_unit
@@ -61,15 +62,7 @@ def lower_join(lowering: Lowering, node: fx.Node) -> Source:
         )
     )
     size = int(np.prod(shape_of(node)))
-    builder.rows.append(
-        {
-            "layer": layer_of(node),
-            "kind": "stream",
-            "where": graph.where(node),
-            "scale": unit,
-            "exact": exact is not None,
-        }
-    )
+    builder.tell(StreamRow(layer=layer_of(node), where=graph.where(node), scale=unit, exact=exact is not None), output)
     return Source(
         node=node,
         tensor=output,
