@@ -14,7 +14,7 @@ from xnorc.lower.chain.chain import Chain
 from xnorc.lower.graph.graph import Graph, layer_of
 from xnorc.lower.graph.ops import SOFTMAX, argument, is_call, is_moving, shape_of
 from xnorc.lower.lowering import Lowering
-from xnorc.lower.routing import routed
+from xnorc.lower.routing import tried
 from xnorc.program import Kind, Tensor
 from xnorc.program.nodes.affine import Affine
 
@@ -37,14 +37,14 @@ def lower_logits(lowering: Lowering) -> Tensor:
         raise graph.refuse(node, "a logit that depends on nothing")
     at = chain.entry_at
     slope, offset = _affine(graph, node, chain, source.scale[at], source.offset[at], source.low[at], source.high[at])
-    try:
-        tensor, _ = routed(lowering, node, source.tensor, source.at[at], (1, 1, classes))
-    except LowerError as error:
+    moved = tried(lowering, node, [source.tensor], np.zeros(classes, np.int64), source.at[at], (1, 1, classes))
+    if isinstance(moved, LowerError):
         h, w, _ = source.tensor.shape
         if (h, w) == (1, 1):
-            raise
+            raise moved
         hint = "one number a class, (1, classes): pool the map, or flatten it ahead of a linear layer"
-        raise graph.refuse(graph.captured.logits, f"logits that are a map of {h}x{w} places", hint) from error
+        raise graph.refuse(graph.captured.logits, f"logits that are a map of {h}x{w} places", hint)
+    tensor, _ = moved
     if tensor.kind is Kind.I32 and (slope == slope[0]).all() and slope[0] > 0 and not offset.any():
         return Tensor(tensor.name, tensor.shape, tensor.kind, float(slope[0]))
     return _emit(builder, layer_of(stops[0]), tensor, slope, offset, source.low[at], source.high[at])

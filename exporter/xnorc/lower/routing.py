@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from torch import fx
 
+from xnorc.errors import LowerError
 from xnorc.lower.builder import Builder
 from xnorc.lower.graph.graph import layer_of
 from xnorc.lower.graph.source import canonical
@@ -25,9 +26,11 @@ from xnorc.program.nodes.permute import Permute
 
 MOST_PAD = 8  # rows or columns of replicated or mirrored edge that are tried
 
+Shape = tuple[int, int, int]
+
 
 def routed(
-    lowering: Lowering, node: fx.Node, tensor: Tensor, at: np.ndarray, shape: tuple[int, int, int], nchw: bool = False
+    lowering: Lowering, node: fx.Node, tensor: Tensor, at: np.ndarray, shape: Shape, nchw: bool = False
 ) -> tuple[Tensor, np.ndarray]:
     """One tensor's elements `at` as a tensor of `shape`; see `assembled`."""
     return assembled(lowering, node, [tensor], np.zeros(len(at), np.int64), at, shape, nchw)
@@ -39,7 +42,7 @@ def assembled(
     tensors: list[Tensor],
     which: np.ndarray,
     at: np.ndarray,
-    shape: tuple[int, int, int],
+    shape: Shape,
     nchw: bool = False,
 ) -> tuple[Tensor, np.ndarray]:
     """A tensor of `shape` whose element e is element `at[e]` of `tensors[which[e]]`, 0 where at is -1.
@@ -52,33 +55,51 @@ def assembled(
     Raises:
         LowerError: the moves are not channel routes over a regular grid of pixels.
     """
-    graph, builder = lowering.graph, lowering.builder
+    made = tried(lowering, node, tensors, which, at, shape, nchw)
+    if isinstance(made, LowerError):
+        raise made
+    return made
+
+
+def tried(
+    lowering: Lowering,
+    node: fx.Node,
+    tensors: list[Tensor],
+    which: np.ndarray,
+    at: np.ndarray,
+    shape: Shape,
+    nchw: bool = False,
+) -> tuple[Tensor, np.ndarray] | LowerError:
+    """What `assembled` returns; where no kernel does these moves the error that says so, and nothing is emitted."""
     h, w, ch = shape
     place = canonical((1, ch, h, w)) if nchw else np.arange(len(at))
     from_tensor, from_at = np.empty(len(at), np.int64), np.empty(len(at), np.int64)
     from_tensor[place], from_at[place] = which, at
     from_tensor, from_at = from_tensor.reshape(shape), from_at.reshape(shape)
+    graph, builder = lowering.graph, lowering.builder
     if len(tensors) == 1 and tensors[0].shape == shape and (from_at.reshape(-1) == np.arange(len(at))).all():
         return tensors[0], place
     routes = [_route(from_tensor[:, :, c], from_at[:, :, c], tensors) for c in range(ch)]
+    # A Gather reads all its channels over one grid; channels of zeros have none and go with any.
     grids = {route.grid for route in routes if route is not None and route.grid is not None}
     zeros = any(route is not None and route.source == ZERO for route in routes)
     irregular = None in routes or len(grids) != 1
     if irregular and len(tensors) == 1 and (steps := regular_steps(from_at)) is not None:
         return _permuted(builder, node, tensors[0], shape, steps), place
-    if irregular or (zeros and tensors[0].kind is Kind.BIT):
-        raise graph.refuse(
+    if irregular or (zeros and tensors[0].kind is Kind.BIT):  # a bit of 0 is -1
+        return graph.refuse(
             node,
             f"elements of {tensors[0].name} are moved across the map in a way no kernel does",
             "permuted channels, crops, x[:, :, ::2, ::2], a flattened map ahead of a linear layer",
         )
     rows, cols = grids.pop()
-    tensors = [_edged(lowering, node, tensor, rows, cols) for tensor in tensors]
+    tensors = [_edged(builder, node, tensor, rows, cols) for tensor in tensors]
     picks = [route for route in routes if route is not None]
     source = np.array([route.source for route in picks], np.uint8)
     channel = np.array([route.channel for route in picks], np.uint16)
-    identity = len(tensors) == 1 and tensors[0].shape == shape and rows.plain and cols.plain
-    if identity and (channel == np.arange(ch)).all() and (source == 0).all():
+    # With its edges made, the tensor may already be what was wanted.
+    whole = len(tensors) == 1 and tensors[0].shape == shape and rows.plain and cols.plain
+    if whole and (channel == np.arange(ch)).all() and (source == 0).all():
         return tensors[0], place
     output = builder.tensor(f"{layer_of(node)}_routed", shape, tensors[0].kind, tensors[0].scale)
     builder.emit(
@@ -162,7 +183,7 @@ def _route(from_tensor: np.ndarray, from_at: np.ndarray, tensors: list[Tensor]) 
     rows, cols = pixel[:, 0] // w, pixel[0] % w
     if (pixel != rows[:, None] * w + cols[None, :]).any():
         return None
-    for mode in ("edge", "reflect"):
+    for mode in ("edge", "reflect"):  # one for both axes: a window pads all around in one way
         grid = _axis(rows, h, mode), _axis(cols, w, mode)
         if grid[0] is not None and grid[1] is not None:
             return Route(source, int(from_at[0, 0] % ch), (grid[0], grid[1]))
@@ -184,15 +205,12 @@ def _axis(wanted: np.ndarray, size: int, mode: str) -> Axis | None:
     return None
 
 
-def _edged(lowering: Lowering, node: fx.Node, tensor: Tensor, rows: Axis, cols: Axis) -> Tensor:
-    """The tensor with its edges replicated or mirrored."""
-    graph, builder = lowering.graph, lowering.builder
+def _edged(builder: Builder, node: fx.Node, tensor: Tensor, rows: Axis, cols: Axis) -> Tensor:
+    """The tensor with its edges replicated or mirrored, by a convolution that multiplies each element by 1."""
     if not any((rows.before, rows.after, cols.before, cols.after)):
         return tensor
     h, w, ch = tensor.shape
-    modes = {axis.mode for axis in (rows, cols) if axis.before or axis.after}
-    if len(modes) > 1:
-        raise graph.refuse(node, "edges mirrored one way and replicated the other", "one kind of padding")
+    mirrored = any(axis.mode == "reflect" and (axis.before or axis.after) for axis in (rows, cols))
     window = Window(
         kh=1,
         kw=1,
@@ -200,7 +218,7 @@ def _edged(lowering: Lowering, node: fx.Node, tensor: Tensor, rows: Axis, cols: 
         pad_bottom=rows.after,
         pad_left=cols.before,
         pad_right=cols.after,
-        pad_mode="replicate" if modes == {"edge"} else "reflect",
+        pad_mode="reflect" if mirrored else "replicate",
     )
     shape = (*window.out_hw(h, w), ch)
     layer, ones = layer_of(node), np.ones((ch, 1, 1, 1), np.int8)
@@ -210,7 +228,7 @@ def _edged(lowering: Lowering, node: fx.Node, tensor: Tensor, rows: Axis, cols: 
         return builder.emit(
             IConv2d(name=layer, inputs=(tensor.name,), output=output, weights=ones, window=window, groups=ch)
         )
-    zero = Thresholds(
+    zero = Thresholds(  # bit = (the one product, -1 or +1, >= 0)
         thr=np.zeros((1, 1, ch), np.int32),
         flip=np.zeros(ch, bool),
         rows=np.zeros(shape[0], np.uint8),

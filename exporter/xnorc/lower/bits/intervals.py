@@ -28,16 +28,19 @@ class Intervals:
     flip: np.ndarray
 
 
-def intervals(flips: Flips, channel: np.ndarray, channels: int) -> Intervals:
-    """Thresholds of sites that belong to `channel` (S,), each flipping at most twice.
+@dataclass(frozen=True)
+class Clash:
+    """Channels that no flip bit serves: the bit goes up and down at one place, down and up at another."""
 
-    Raises:
-        ValueError: carrying the list of channels that no flip bit serves (an up-down place and a down-up place).
-    """
+    channels: tuple[int, ...]
+
+
+def intervals(flips: Flips, channel: np.ndarray, channels: int) -> Intervals | Clash:
+    """Thresholds of sites that belong to `channel` (S,), each flipping at most twice."""
     up, two = flips.first == 0, flips.count == 2
     needs_flip, needs_plain = _any(channel, channels, two & ~up), _any(channel, channels, two & up)
     if (needs_flip & needs_plain).any():
-        raise ValueError(np.flatnonzero(needs_flip & needs_plain).tolist())
+        return Clash(tuple(np.flatnonzero(needs_flip & needs_plain).tolist()))
     rises, falls = (_any(channel, channels, (flips.count == 1) & side) for side in (up, ~up))
     flip = needs_flip | (falls & ~rises & ~needs_plain)
     g_up = up ^ flip[channel]  # g starts at 0

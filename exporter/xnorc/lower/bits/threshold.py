@@ -11,7 +11,7 @@ from torch import fx
 
 from xnorc.capture import Finite
 from xnorc.lower.bits.confirm import Part, confirm
-from xnorc.lower.bits.intervals import intervals
+from xnorc.lower.bits.intervals import Clash, intervals
 from xnorc.lower.bits.search import Flips, search
 from xnorc.lower.builder import Builder
 from xnorc.lower.chain.bit_reader import Reader
@@ -144,14 +144,13 @@ def answer(graph: Graph, question: Question) -> Answer | None:
     channel = source.at[entry_at] % ch
     _refuse_ties(graph, node, source, flips, channel)
     _refuse_flips(graph, node, flips, channel)
-    try:
-        found = intervals(flips, channel, ch)
-    except ValueError as error:
+    found = intervals(flips, channel, ch)
+    if isinstance(found, Clash):
         raise graph.refuse(
             node,
-            f"channels {error.args[0][:8]} flip up and down at one place, down and up at another",
+            f"channels {list(found.channels[:8])} flip up and down at one place, down and up at another",
             "one kind a channel",
-        ) from error
+        )
     maps = [_spread(t, question, (h, w, ch)) for t in (found.thr, found.thr2) if t is not None]
     if any(m is None for m in maps):
         return None

@@ -22,6 +22,7 @@ import torch
 from torch import fx
 
 from xnorc.capture import Const
+from xnorc.errors import LowerError
 from xnorc.lower.graph.graph import Graph
 from xnorc.lower.graph.ops import (
     BATCH_NORM,
@@ -57,6 +58,9 @@ class Step:
 class Chain:
     """The way from entry elements to elements of `end`.
 
+    `Chain(...)` raises LowerError where an element depends on two elements of the stops, or on an operation that is not
+    elementwise; `Chain.tried(...)` returns that error instead.
+
     Attributes:
         end: the node whose elements are wanted.
         at: for each site, the flat element of the end.
@@ -67,15 +71,29 @@ class Chain:
     """
 
     def __init__(self, graph: Graph, end: fx.Node, at: np.ndarray, stops: list[fx.Node]) -> None:
+        refusal = self._follow(graph, end, at, stops)
+        if refusal is not None:
+            raise refusal
+
+    @classmethod
+    def tried(cls, graph: Graph, end: fx.Node, at: np.ndarray, stops: list[fx.Node]) -> Chain | LowerError:
+        """The chain, or why there is none."""
+        chain = cls.__new__(cls)
+        refusal = chain._follow(graph, end, at, stops)
+        return chain if refusal is None else refusal
+
+    def _follow(self, graph: Graph, end: fx.Node, at: np.ndarray, stops: list[fx.Node]) -> LowerError | None:
         self.graph, self.end, self.stops = graph, end, stops
         self.values = graph.values
         self.entry = np.full(len(at), -1, np.int64)
         self.entry_at = np.full(len(at), -1, np.int64)
         self.constants: list[tuple[torch.Tensor, np.ndarray]] = []
         self.path: list[fx.Node] = []
+        self._refusal: LowerError | None = None
         self._made: dict[tuple[fx.Node, bytes, bytes], Step] = {}
         self.at = at
         self._last = self._build(end, np.asarray(at, np.int64), np.arange(len(at)))
+        return self._refusal
 
     # -- following elements back ---------------------------------------------------------------------------------
 
@@ -101,19 +119,26 @@ class Chain:
             return self._cat(node, at, sites)
         if is_elementwise(node):
             return self._elementwise(node, at, sites)
-        raise self.graph.refuse(
+        return self._refused(
             node,
+            sites,
             f"{node.target} stands between a sum and the value made of it, and is not elementwise",
             "elementwise operations, batch norm, pools and moves of elements",
         )
+
+    def _refused(self, node: fx.Node, sites: np.ndarray, what: str, hint: str) -> Step:
+        """Remember the first thing that stands in the way; the step that is returned is never run."""
+        self._refusal = self._refusal or self.graph.refuse(node, what, hint)
+        return Step(node, sites, None)
 
     def _enter(self, node: fx.Node, at: np.ndarray, sites: np.ndarray) -> Step:
         stop = self.stops.index(node)
         fresh = self.entry[sites] < 0
         same = (self.entry[sites] == stop) & (self.entry_at[sites] == at)
         if not (fresh | same).all():
-            raise self.graph.refuse(
+            return self._refused(
                 self.end,
+                sites,
                 "an element depends on two elements of a map (or on two maps)",
                 "elementwise chains from one sum to one value",
             )

@@ -74,19 +74,22 @@ def _one_a_channel(graph: Graph, node: fx.Node, end: fx.Node) -> bool:
     shape = shape_of(end)
     if len(shape) not in (2, 4):
         return False
-    try:
-        read = entry(graph, node, graph.origins[node][0], end)
-    except LowerError:
+    chain = Chain.tried(graph, node, _elements(node), [graph.origins[node][0]])
+    if isinstance(chain, LowerError):
         return False
+    read = chain.entry_at[broadcast_from(shape_of(node), shape)]
     per_channel = read.reshape(shape[1], -1)
     return bool((read >= 0).all() and (per_channel == per_channel[:, :1]).all())
 
 
 def entry(graph: Graph, node: fx.Node, stop: fx.Node, end: fx.Node) -> np.ndarray:
     """For every element of `end` the element of `stop` that `node`, its argument, reads there."""
-    elements = np.arange(int(np.prod(shape_of(node))))
-    chain = Chain(graph, node, elements, [stop])
+    chain = Chain(graph, node, _elements(node), [stop])
     return chain.entry_at[broadcast_from(shape_of(node), shape_of(end))]
+
+
+def _elements(node: fx.Node) -> np.ndarray:
+    return np.arange(int(np.prod(shape_of(node))))
 
 
 def before_moves(node: fx.Node) -> fx.Node:

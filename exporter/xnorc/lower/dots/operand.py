@@ -15,8 +15,7 @@ import torch
 from torch import fx
 
 from xnorc.capture import Const, Finite
-from xnorc.errors import LowerError
-from xnorc.lower.chain.blocks import blocks
+from xnorc.lower.chain.blocks import affine
 from xnorc.lower.chain.chain import Chain
 from xnorc.lower.dots.quantise import int8_weights
 from xnorc.lower.dots.real_weights import channel_slopes, fits, folded, takes_16_bits
@@ -40,8 +39,7 @@ class Operand:
         tensor: the program tensor.
         at: int64 (elements,), (h, w, ch) index; -1 where the element is a constant (a pad), with slope 0.
         slope, offset: float64 (elements,).
-        exact: the formula gives torch's value up to rounding.
-        error: how far it may be off at most, beyond rounding (0 where exact).
+        error: how far the formula may be off at most, beyond rounding (0 where it gives torch's value).
         bounds: least and greatest q; None where it is all that the tensor's kind can hold.
     """
 
@@ -146,24 +144,17 @@ def _affine(lowering: Lowering, node: fx.Node) -> Operand | None:
     if not inside.any():
         return None
     used = chain if inside.all() else chain.at_sites(np.flatnonzero(inside))
-    try:
-        found = [] if node is stops[0] else blocks(graph, used, source)
-    except LowerError:
+    found = affine(graph, used, source)
+    if found is None:
         return None
-    if any(block.kind != "affine" for block in found):
-        return None
-    entry = used.entry_at
-    slope, offset, at = source.scale[entry], source.offset[entry], _constants(chain)
-    for block in found:
-        slope, offset = slope * block.slope, offset * block.slope + block.offset
-    place = source.at[entry]
-    every = [np.zeros(_size(node)), at, np.full(_size(node), -1, np.int64)]
-    for whole, values in zip(every, (np.where(place >= 0, slope, 0.0), offset, place), strict=True):
-        whole[inside] = values
-    whole_numbers = source.exact and not found and not source.noise.any()
-    error = 0.0 if whole_numbers else float(source.noise.max() + np.abs(slope).max())
+    # Elements that come from no entry (pads) have slope 0 and no place; their constant is their offset.
+    place = source.at[used.entry_at]
+    slope, offset, at = np.zeros(_size(node)), _constants(chain), np.full(_size(node), -1, np.int64)
+    slope[inside], offset[inside], at[inside] = np.where(place >= 0, found.slope, 0.0), found.offset, place
+    whole_numbers = source.exact and found.plain and not source.noise.any()
+    error = 0.0 if whole_numbers else float(source.noise.max() + np.abs(found.slope).max())
     bounds = int(source.low.min()), int(source.high.max())
-    return Operand(node, source.tensor, every[2], every[0], every[1], error, bounds)
+    return Operand(node, source.tensor, at, slope, offset, error, bounds)
 
 
 def _suits(graph: Graph, node: fx.Node, x: Operand) -> bool:

@@ -71,6 +71,20 @@ class Scales:
             return max(abs(value.lo), abs(value.hi))
         return self.magnitude(node) if node.meta["val"].is_floating_point() else 1.0
 
+    def has_reach(self, node: fx.Node) -> bool:
+        """Whether `reach` is known: there are calibration images, or a proved bound, or no real values."""
+        value = self.captured.values.get(node)
+        bounded = isinstance(value, Range) and value.finite
+        return self.options.calibration is not None or bounded or not node.meta["val"].is_floating_point()
+
+    def needs_data(self, node: fx.Node) -> LowerError:
+        """The error to raise where the size of a node's values is not known."""
+        return LowerError(
+            self.captured.where(node),
+            "real values become integers here, whose scale needs data",
+            "give calibration images: calibration=x_train[:256], --data of `xnorc export`",
+        )
+
     def int16(self, node: fx.Node) -> float:
         """The scale of an int16 stream for a node, shared by its group."""
         root = self._root(node)
@@ -100,11 +114,7 @@ class Scales:
     def _data(self, asked: fx.Node) -> np.ndarray:
         """The calibration images; refuses where `asked` needs some and there are none."""
         if self.options.calibration is None:
-            raise LowerError(
-                self.captured.where(asked),
-                "real values become integers here, whose scale needs data",
-                "give calibration images: calibration=x_train[:256], --data of `xnorc export`",
-            )
+            raise self.needs_data(asked)
         return self.options.calibration
 
     def _size(self, value: torch.Tensor) -> float:

@@ -9,8 +9,7 @@ import numpy as np
 import torch
 from torch import fx
 
-from xnorc.errors import LowerError
-from xnorc.lower.chain.blocks import Block, blocks
+from xnorc.lower.chain.blocks import affine
 from xnorc.lower.chain.chain import Chain
 from xnorc.lower.graph.graph import Graph, layer_of
 from xnorc.lower.graph.ops import aten, is_call, shape_of, short_name
@@ -98,21 +97,11 @@ def affine_ahead(lowering: Lowering, before: fx.Node) -> tuple[Source, np.ndarra
         source = lowering.source(stops[0])
         chain = Chain(graph, before, elements, list(stops))
         if (chain.entry >= 0).all():
-            slope, offset = source.scale[chain.entry_at], source.offset[chain.entry_at]
-            found = [] if before is stops[0] else _blocks_if_known(graph, chain, source)
-            if found is not None and all(b.kind == "affine" for b in found):
-                for block in found:
-                    slope, offset = slope * block.slope, offset * block.slope + block.offset
-                return source, slope, offset, source.at[chain.entry_at]
+            found = affine(graph, chain, source)
+            if found is not None:
+                return source, found.slope, found.offset, source.at[chain.entry_at]
     made = lowering.stream(before, graph.scales.int16(before))
     return made, made.scale, made.offset, made.at
-
-
-def _blocks_if_known(graph: Graph, chain: Chain, source: Source) -> list[Block] | None:
-    try:
-        return blocks(graph, chain, source)
-    except LowerError:
-        return None
 
 
 def _map_of(graph: Graph, before: fx.Node, places: int) -> tuple[int, int]:

@@ -7,9 +7,8 @@ import numpy as np
 import torch
 from torch import fx
 
-from xnorc.errors import LowerError
 from xnorc.lower.builder import Builder
-from xnorc.lower.chain.blocks import blocks
+from xnorc.lower.chain.blocks import affine
 from xnorc.lower.chain.chain import Chain
 from xnorc.lower.chain.monotone import is_monotone
 from xnorc.lower.graph.graph import layer_of
@@ -70,18 +69,11 @@ def _affine_pool(lowering: Lowering, node: fx.Node, before: fx.Node, stop: fx.No
     head = Chain(graph, before, np.arange(int(np.prod(shape))), [stop])
     if (head.entry < 0).any() or not is_monotone(head):
         return None
-    slope, offset = source.scale[head.entry_at], source.offset[head.entry_at]
-    if before is not stop:
-        try:
-            found = blocks(graph, head, source)
-        except LowerError:
-            return None
-        if any(b.kind != "affine" for b in found):
-            return None
-        for block in found:
-            slope, offset = slope * block.slope, offset * block.slope + block.offset
+    found = affine(graph, head, source)
+    if found is None:
+        return None
     ch = shape[1]
-    per_channel = slope.reshape(ch, -1), offset.reshape(ch, -1)
+    per_channel = found.slope.reshape(ch, -1), found.offset.reshape(ch, -1)
     if any(np.ptp(p, axis=1).any() for p in per_channel) or (per_channel[0] == 0).any():
         return None
     at = source.at[head.entry_at]

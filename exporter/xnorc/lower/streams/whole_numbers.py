@@ -7,7 +7,6 @@ import numpy as np
 from torch import fx
 
 from xnorc.capture import Finite
-from xnorc.errors import LowerError
 from xnorc.lower.chain.chain import Chain
 from xnorc.lower.graph.ops import is_moving, shape_of, short_name
 from xnorc.lower.graph.scales import LIMIT16
@@ -32,10 +31,7 @@ def whole_unit(lowering: Lowering, nodes: list[fx.Node]) -> float | None:
         two = isinstance(graph.values.get(stops[0]), Finite)  # any function of two values is a line
         if (chain.entry < 0).any() or not (two or all(is_moving(n) or short_name(n) in LINEAR for n in chain.path)):
             return None
-        try:
-            slope, offset = _line(chain, source.scale[chain.entry_at], source.offset[chain.entry_at])
-        except LowerError:
-            return None
+        slope, offset = _line(chain, source.scale[chain.entry_at], source.offset[chain.entry_at])
         slopes += [slope, offset]
         at = chain.entry_at
         bound += float(
