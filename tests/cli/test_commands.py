@@ -73,9 +73,8 @@ def test_help_of_every_command_has_an_example_to_copy(name: str) -> None:
 
 
 def test_the_help_loads_nothing_heavy() -> None:
-    script = (
-        "import sys, xnorc.cli; sys.exit(len({'torch', 'numpy', 'matplotlib', 'jinja2', 'serial'} & set(sys.modules)))"
-    )
+    heavy = {"torch", "numpy", "matplotlib", "jinja2", "serial"}
+    script = f"import sys, xnorc.cli; sys.exit(len({heavy} & set(sys.modules)))"
     environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
     assert subprocess.run([sys.executable, "-c", script], env=environment, check=False).returncode == 0
 

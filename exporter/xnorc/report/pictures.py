@@ -1,117 +1,109 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The pictures of a report as SVG text and PNG data: confusion matrix, memory maps, bars per layer, samples.
-
-Drawn by matplotlib without a display.  Ink becomes `currentColor` and backgrounds stay clear, so that a page may be
-light or dark; the same report always gives the same bytes.
-"""
+"""The pictures of a report as SVG text and PNG data: confusion matrix, memory maps, bars per layer, samples."""
 
 from __future__ import annotations
 
-import base64
-import io
-import re
-import warnings
+import itertools
 from collections.abc import Sequence
-from typing import Any
 
-import matplotlib
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.image import imsave
-from matplotlib.patches import Rectangle
 
+from xnorc.report.drawing import LETTER, Box, Image, Line, Picture, Shape, Text, fitting, short, ticks
+from xnorc.report.drawing import png as png_address
 from xnorc.report.rows import Layer, Memory, Span, labels
 
-INK = "#010203"  # stands for the page's text colour until the SVG is written
 BLUE, ORANGE, GREY = "#3f83c8", "#d9762b", "#8a9099"  # told apart on white and on near-black, and by the colour-blind
 USES = {
     "input": GREY, "tensor": BLUE, "scratch": ORANGE,
     "code": ORANGE, "constants": BLUE, "arena": BLUE, "data": ORANGE, "stack": GREY,
 }  # fmt: skip
+SHADE = 0.35  # opacity of a box with words in it
 DROWNING = 0.2  # share of a memory below which its used bytes are drawn alone
-LABEL = 24  # characters of a name beside an axis
+LABEL = 24  # letters of a name beside an axis
 NUMBERED = 20  # more classes than this are a matrix without numbers
-STYLE: dict[Any, Any] = {
-    "svg.fonttype": "none", "svg.hashsalt": "xnorc", "text.parse_math": False,
-    "font.family": "sans-serif", "font.size": 9,
-    "text.color": INK, "axes.edgecolor": INK, "axes.labelcolor": INK, "xtick.color": INK, "ytick.color": INK,
-    "axes.spines.top": False, "axes.spines.right": False, "axes.linewidth": 0.6,
-}  # fmt: skip
 
 
 def confusion_svg(confusion: np.ndarray, names: Sequence[str]) -> str:
     """Rows are truths, columns labels; shade is the share of the row, right ones blue, wrong ones orange."""
     classes = len(confusion)
     share = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
-    right = np.eye(classes, dtype=bool)
-    rgba = np.where(right[..., None], matplotlib.colors.to_rgba(BLUE), matplotlib.colors.to_rgba(ORANGE))
-    rgba[..., 3] = np.where(confusion > 0, 0.12 + 0.78 * np.sqrt(share), 0.0)
-    side = min(7.0, 1.6 + 0.42 * classes)
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(side, side), layout="constrained")
-        axes = figure.add_subplot()
-        axes.imshow(rgba, interpolation="nearest")
-        for spine in axes.spines.values():
-            spine.set_visible(True)
-        axes.set(xlabel="label given", ylabel="truth")
-        if classes <= NUMBERED:
-            shown = [_short(name, LABEL) for name in names]
-            axes.set_xticks(range(classes), shown, rotation=45 if max(map(len, shown)) > 3 else 0, ha="center")
-            axes.set_yticks(range(classes), shown)
-            axes.tick_params(length=0)
-            for (truth, label), count in np.ndenumerate(confusion):
-                if count:
-                    axes.text(label, truth, str(count), ha="center", va="center", fontsize=8)
-        return _svg(figure, "confusion")
+    opacity = np.where(confusion > 0, 0.12 + 0.78 * np.sqrt(share), 0.0)
+    numbered = classes <= NUMBERED
+    shown = [short(name, LABEL) for name in names] if numbered else []
+    margin = 30 + _width(shown, 12)
+    cell = 34.0 if numbered else max(1.0, 480 / classes)
+    side = classes * cell
+    shapes: list[Shape] = []
+    if numbered:
+        for truth, label in np.argwhere(confusion > 0):
+            x, y = margin + label * cell, 6 + truth * cell
+            shapes.append(Box(x, y, cell, cell, BLUE if truth == label else ORANGE, float(opacity[truth, label])))
+            shapes.append(Text(x + cell / 2, y + cell / 2 + 4, str(confusion[truth, label]), 11))
+    else:
+        shapes.append(Image(margin, 6, side, side, png_address(_shades(opacity))))
+    lean = -45 if max(map(len, shown), default=0) > 3 else 0
+    for at, name in enumerate(shown):
+        middle = (at + 0.5) * cell
+        shapes.append(Text(margin - 6, 6 + middle + 4, name, anchor="end"))
+        shapes.append(Text(margin + middle, side + 21, name, anchor="end" if lean else "middle", turned=lean))
+    below = side + 12 + (_width(shown, 12) * 0.75 + 6 if lean else 16 * numbered)
+    shapes += _frame(margin, 6, side, side)
+    shapes.append(Text(margin + side / 2, below + 20, "label given"))
+    shapes.append(Text(14, 6 + side / 2, "truth", turned=-90))
+    return Picture("confusion matrix", round(margin + side + 8), round(below + 28), shapes).svg()
 
 
 def arena_svg(spans: Sequence[Span], nodes: Sequence[str], arena_bytes: int) -> str:
     """The arena over time: nodes from left to right, addresses upwards, a box for as long as its bytes are taken."""
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(max(5.0, min(11.0, 1.5 + 0.75 * len(nodes))), 4.0), layout="constrained")
-        axes = figure.add_subplot()
-        for span in spans:
-            width, colour = span.last - span.first + 1, USES[span.use]
-            box = (span.first - 0.5, span.offset)
-            axes.add_patch(Rectangle(box, width, span.nbytes, facecolor=colour, alpha=0.35, linewidth=0))
-            axes.add_patch(Rectangle(box, width, span.nbytes, fill=False, edgecolor=colour, linewidth=0.8))
-            if span.nbytes > 0.065 * arena_bytes:
-                text = _fitting(span.label, f"{span.nbytes:,} B", width)
-                centre = span.first - 0.5 + width / 2, span.offset + span.nbytes / 2
-                axes.text(*centre, text, ha="center", va="center", fontsize=7, clip_on=True)
-        axes.set(xlim=(-0.5, len(nodes) - 0.5), ylim=(0, arena_bytes), ylabel="byte of the arena")
-        axes.set_xticks(
-            range(len(nodes)), [_short(n, LABEL) for n in nodes], rotation=90 if len(nodes) > 6 else 0, fontsize=7
-        )
-        axes.tick_params(axis="x", length=0)
-        axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-        return _svg(figure, "arena")
+    step, height, left, top = min(120.0, max(26.0, 960 / len(nodes))), 300.0, 76.0, 8.0
+    scale, base = height / arena_bytes, top + height
+    shapes: list[Shape] = []
+    for span in spans:
+        width = (span.last - span.first + 1) * step
+        x, y = left + span.first * step, base - (span.offset + span.nbytes) * scale
+        tall = span.nbytes * scale
+        shapes.append(Box(x, y, width, tall, USES[span.use], SHADE, edge=True))
+        if tall > 26:
+            shapes += _words(span.label, span.nbytes, x + width / 2, y + tall / 2, width)
+    for value in ticks(arena_bytes):
+        y = base - value * scale
+        shapes += [Line(left - 4, y, left, y), Text(left - 7, y + 4, f"{value:,}", 11, "end")]
+    shapes += [Line(left, top, left, base), Line(left, base, left + step * len(nodes), base)]
+    names = [short(name, LABEL) for name in nodes]
+    upright = max(map(len, names)) * LETTER * 11 > step
+    for at, name in enumerate(names):
+        x = left + (at + 0.5) * step
+        shapes.append(Text(x + 4 * upright, base + 12, name, 11, "end" if upright else "middle", -90 * upright))
+    shapes.append(Text(13, top + height / 2, "byte of the arena", turned=-90))
+    below = _width(names, 11) + 8 if upright else 12
+    return Picture("arena over time", round(left + step * len(nodes) + 8), round(base + below + 10), shapes).svg()
 
 
 def memory_svg(memory: Memory) -> str:
     """One bar: what the bytes of a memory are used for; the free ones too, unless the used would drown in them."""
     whole = memory.used > DROWNING * memory.total
     total = max(memory.total, memory.used) if whole else memory.used
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(9.0, 1.15), layout="constrained")
-        axes = figure.add_subplot()
-        left = 0
-        for part in memory.parts:
-            axes.barh(0, part.nbytes, left=left, color=USES[part.use], alpha=0.35, linewidth=0)
-            axes.barh(0, part.nbytes, left=left, color="none", edgecolor=USES[part.use], linewidth=0.8)
-            if part.nbytes > 0.09 * total:
-                text = _fitting(part.label, f"{part.nbytes:,} B", 10 * part.nbytes / total)
-                axes.text(left + part.nbytes / 2, 0, text, ha="center", va="center", fontsize=7)
-            left += part.nbytes
-        if total > 0.09 * total + left:
-            axes.text((left + total) / 2, 0, f"free\n{total - left:,} B", ha="center", va="center", fontsize=7)
-        if whole:
-            axes.axvline(total, color=INK, linewidth=0.8)
-        axes.set(xlim=(0, total), ylim=(-0.42, 0.42), yticks=[])
-        axes.spines["left"].set_visible(False)
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-        return _svg(figure, re.sub(r"\W", "", memory.name))
+    left, top, width, height = 10.0, 6.0, 880.0, 46.0
+    scale = width / total
+    shapes: list[Shape] = []
+    at = 0
+    for part in memory.parts:
+        x, wide = left + at * scale, part.nbytes * scale
+        shapes.append(Box(x, top, wide, height, USES[part.use], SHADE, edge=True))
+        if wide > 60:
+            shapes += _words(part.label, part.nbytes, x + wide / 2, top + height / 2, wide)
+        at += part.nbytes
+    if (total - at) * scale > 60:
+        shapes += _words("free", total - at, left + (at + total) / 2 * scale, top + height / 2, (total - at) * scale)
+    base = top + height
+    for value in ticks(total, 8):
+        x = left + value * scale
+        anchor = "middle" if value else "start"
+        shapes += [Line(x, base, x, base + 4), Text(x, base + 16, f"{value:,}", 11, anchor)]
+    shapes.append(Line(left, base, left + width, base))
+    if whole:
+        shapes.append(Line(left + width, top, left + width, base))
+    return Picture(f"use of {memory.name}", round(left + width + 30), round(base + 22), shapes).svg()
 
 
 def layers_svg(layers: Sequence[Layer], unit: str) -> str:
@@ -123,56 +115,47 @@ def layers_svg(layers: Sequence[Layer], unit: str) -> str:
     ]
     if unit and any(layer.count is not None for layer in layers):
         columns.append((unit, [layer.count or 0.0 for layer in layers]))
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(2.6 * len(columns) + 1.2, 0.9 + 0.26 * len(layers)), layout="constrained")
-        every = figure.subplots(1, len(columns), sharey=True, squeeze=False)[0]
-        for axes, (title, values) in zip(every, columns, strict=True):
-            _bars(axes, title, values)
-        every[0].set_yticks(range(len(layers)), [_short(name, LABEL) for name in labels(layers)], fontsize=8)
-        every[0].invert_yaxis()
-        return _svg(figure, "layers")
+    names = [short(name, LABEL) for name in labels(layers)]
+    left, row, top, column, room = _width(names, 12) + 12, 20.0, 26.0, 214.0, 130.0
+    base = top + row * len(layers)
+    shapes: list[Shape] = []
+    for at, name in enumerate(names):
+        shapes.append(Text(left - 6, top + (at + 0.5) * row + 4, name, anchor="end"))
+    for number, (title, values) in enumerate(columns):
+        x, most = left + number * column, max(*values, 1)
+        shapes.append(Text(x, top - 10, title, anchor="start"))
+        shapes.append(Line(x, top, x, base))
+        for at, value in enumerate(values):
+            if value:
+                y, wide = top + (at + 0.5) * row, room * value / most
+                shapes.append(Box(x, y - 6, wide, 12, BLUE))
+                shapes.append(Text(x + wide + 5, y + 4, f"{value:,.0f}", 11, "start"))
+    return Picture("cost of each layer", round(left + column * len(columns)), round(base + 6), shapes).svg()
 
 
 def png(image: np.ndarray) -> str:
     """A uint8 image (h, w, ch) as a `data:` address: 3 channels are colours, of any other number the first is shown."""
-    colours = image if image.shape[2] == 3 else np.repeat(image[:, :, :1], 3, axis=2)
-    buffer = io.BytesIO()
-    imsave(buffer, colours, format="png", metadata={"Software": None})  # type: ignore[dict-item]
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return png_address(image if image.shape[2] == 3 else np.repeat(image[:, :, :1], 3, axis=2))
 
 
-def _bars(axes: Axes, title: str, values: Sequence[float]) -> None:
-    places = range(len(values))
-    axes.barh(places, values, color=BLUE, height=0.62)
-    for place, value in zip(places, values, strict=True):
-        if value:
-            axes.text(value, place, f" {value:,.0f}", va="center", fontsize=7)
-    axes.set_title(title, fontsize=9, loc="left")
-    axes.set_xlim(0, 1.35 * max(*values, 1))
-    axes.set_xticks([])
-    axes.spines["bottom"].set_visible(False)
-    axes.tick_params(axis="y", length=0)
+def _words(label: str, nbytes: int, x: float, y: float, width: float) -> list[Shape]:
+    """Two lines around the middle of a box: what its bytes are, and how many."""
+    return [Text(x, y - 2, fitting(label, width, 10), 10), Text(x, y + 11, f"{nbytes:,} B", 10)]
 
 
-def _fitting(label: str, size: str, width: float) -> str:
-    return f"{_short(label, max(4, int(9 * width)))}\n{size}"
+def _frame(x: float, y: float, width: float, height: float) -> list[Shape]:
+    corners = [(x, y), (x + width, y), (x + width, y + height), (x, y + height), (x, y)]
+    return [Line(*start, *end) for start, end in itertools.pairwise(corners)]
 
 
-def _short(label: str, room: int) -> str:
-    return label if len(label) <= room else label[: room - 1] + "…"
+def _shades(opacity: np.ndarray) -> np.ndarray:
+    """One pixel a cell: uint8 (classes, classes, 4)."""
+    right = np.eye(len(opacity), dtype=bool)[..., None]
+    blue, orange = ([int(colour[at : at + 2], 16) for at in (1, 3, 5)] for colour in (BLUE, ORANGE))
+    rgb = np.where(right, blue, orange)
+    return np.concatenate([rgb, np.rint(255 * opacity)[..., None]], axis=2).astype(np.uint8)
 
 
-def _svg(figure: Figure, prefix: str) -> str:
-    """The figure as an element to put into a page: no XML head, ids of its own, shrinking, ink in the page's colour."""
-    buffer = io.StringIO()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph")  # the text stays text: the browser's fonts have it
-        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None, "Format": None})
-    text = buffer.getvalue()
-    text = text[text.index("<svg") :]
-    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    text = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{prefix}-", text)
-    width = re.search(r'width="([\d.]+)pt"', text)
-    text = re.sub(r' (width|height)="[\d.]+pt"', "", text, count=2)
-    size = f'style="width:{float(width[1]) / 0.75:.0f}px"' if width else ""
-    return text.replace("<svg", f"<svg {size}", 1).replace(INK, "currentColor")
+def _width(names: Sequence[str], size: int) -> float:
+    """Pixels that the longest of these names takes, about."""
+    return max((len(name) for name in names), default=0) * LETTER * size
