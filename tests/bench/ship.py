@@ -50,7 +50,7 @@ def main(
     (out / "run.json").write_text(json.dumps(run, indent=1) + "\n", encoding="utf-8")
     h, w, c = run["shape"]
     images = calibration(data)
-    picks = None if images is None else images.x[np.random.default_rng(0).permutation(len(images.x))[:256]]
+    picks = None if images is None else images.take(np.random.default_rng(0).permutation(len(images))[:256]).x
     example = torch.zeros(1, c, h, w)
     program = export(checkpoint.load(out), example, calibration=picks, mean=run["mean"], std=run["std"], name=name)
     save(program, out)

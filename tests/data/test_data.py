@@ -248,3 +248,35 @@ def test_a_failed_download_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torchvision", None)
     with pytest.raises(DataError, match="torchvision is not installed and no file was given"):
         data.load("cifar10")
+
+
+def test_only_the_images_that_are_looked_at_are_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = pytest.importorskip("PIL.Image")
+    held = data.load("cifar10", jpegs(tmp_path))
+    opened: list[object] = []
+    read = image.open
+
+    def seen(stream: object) -> object:
+        opened.append(stream)
+        return read(stream)
+
+    monkeypatch.setattr(image, "open", seen)
+    assert (len(held.train), held.train.shape, held.train.n_classes) == (2, (32, 32, 3), 2)
+    second = held.train.take(slice(1, 2))
+    assert len(second) == 1
+    assert not opened
+    assert second.x.mean() == 255
+    assert second.take(np.array([0, 0])).x.shape == (2, 32, 32, 3)
+    assert len(opened) == 1
+
+
+def test_a_broken_image_is_told_when_it_is_looked_at(tmp_path: Path) -> None:
+    path = jpegs(tmp_path)
+    arrays: dict[str, Any] = data.read_npz(path)
+    broken = arrays["train_jpeg"].copy()
+    broken[arrays["train_offset"][1] :] = 0
+    np.savez(path, **(arrays | {"train_jpeg": broken}))
+    held = data.load("cifar10", path)
+    assert held.train.take(slice(1)).x.mean() == 0
+    with pytest.raises(DataError, match="a JPEG image cannot be read"):
+        _ = held.train.x

@@ -163,4 +163,5 @@ def samples_for(program: Program, name: str | None, limit: int | None) -> tuple[
     samples = held_out(name)
     if samples.shape != program.input.shape:
         raise DataError(name, f"images are {samples.shape}", f"{program.name} takes {program.input.shape}")
-    return samples.x[:limit], samples.y[:limit]
+    samples = samples.take(slice(limit))
+    return samples.x, samples.y

@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Image files -> pixels: a folder of them as a data set, or JPEG bytes end to end.  Needs Pillow."""
+"""A folder of image files as a data set.  Needs Pillow."""
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 
+from xnorc.data.jpegs import pillow
 from xnorc.data.samples import DataSet, samples
 from xnorc.errors import DataError
 
@@ -41,21 +40,8 @@ def image_folder(path: Path, size: int = 32) -> DataSet:
     return DataSet(name=path.name, **parts)
 
 
-def decode_jpegs(where: str, stream: np.ndarray, offset: np.ndarray) -> np.ndarray:
-    """JPEG files end to end -> uint8 (N, H, W, 3)."""
-    image = _pillow()
-    if stream.dtype != np.uint8 or int(offset[-1]) != len(stream) or (np.diff(offset.astype(np.int64)) <= 0).any():
-        raise DataError(where, "the offsets do not cut the JPEG bytes into files")
-    data = stream.tobytes()
-    cuts = zip(offset[:-1].tolist(), offset[1:].tolist(), strict=True)
-    try:
-        return np.stack([np.asarray(image.open(io.BytesIO(data[a:b])).convert("RGB")) for a, b in cuts])
-    except (OSError, ValueError) as error:
-        raise DataError(where, f"a JPEG image cannot be read: {error}") from None
-
-
 def _read_image(file: Path, size: int) -> np.ndarray:
-    image = _pillow()
+    image = pillow()
     try:
         with image.open(file) as opened:
             rgb = opened.convert("RGB")
@@ -64,12 +50,3 @@ def _read_image(file: Path, size: int) -> np.ndarray:
     edge = min(rgb.size)
     left, top = (rgb.width - edge) // 2, (rgb.height - edge) // 2
     return np.asarray(rgb.crop((left, top, left + edge, top + edge)).resize((size, size)))
-
-
-def _pillow() -> ModuleType:
-    try:
-        from PIL import Image
-    except ImportError:
-        raise DataError("images", "Pillow is not installed", "pip install 'xnorc[train]'") from None
-    module: ModuleType = Image
-    return module

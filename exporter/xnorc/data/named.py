@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from xnorc.data.images import decode_jpegs
+from xnorc.data.jpegs import jpegs
 from xnorc.data.samples import DataSet, read_npz, samples
 from xnorc.errors import DataError
 
@@ -51,7 +51,8 @@ def cifar10(path: Path | None) -> DataSet:
     """CIFAR-10, 32x32 RGB, from a `.npz` of JPEG bytes; without a path, torchvision downloads the original.
 
     The file holds, for train and test, `*_jpeg` (uint8, all files end to end), `*_offset` (N + 1) and `*_label`,
-    and `classes`.  Its images were re-encoded as JPEG, and the samples say so in their `note`.
+    and `classes`.  An image is decoded when it is looked at.  The images were re-encoded as JPEG, and the samples say
+    so in their `note`.
 
     Raises:
         DataError: the file has another form, or Pillow or torchvision is missing.
@@ -62,9 +63,8 @@ def cifar10(path: Path | None) -> DataSet:
     parts = {}
     for part in ("train", "test"):
         stream, offset, label = (_need(where, arrays, f"{part}_{what}") for what in ("jpeg", "offset", "label"))
-        x = decode_jpegs(where, stream, offset)
         about = {"classes": _need(where, arrays, "classes"), "note": np.array(JPEG_NOTE)}
-        parts[part] = samples(where, {"x": x, "y": label, **about})
+        parts[part] = samples(where, {"y": label, **about}, jpegs(where, stream, offset))
     return DataSet(name="cifar10", **parts)
 
 

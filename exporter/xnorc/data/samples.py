@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import zipfile
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
+from xnorc.data.jpegs import Jpegs
 from xnorc.errors import DataError
 
 KEYS = {"x", "y", "mean", "std", "classes", "note"}
@@ -23,14 +25,14 @@ class Samples:
     """Images with labels, checked.
 
     Attributes:
-        x: uint8 (N, H, W, C), C 1 or more.
+        images: uint8 (N, H, W, C), C 1 or more, or as many files that are decoded when `x` is asked for.
         y: int64 (N,), 0 .. len(classes) - 1 where classes are named.
         mean, std: (C,) float, to be applied to x / 255; None means no normalisation.
         classes: names, may be empty.
         note: caveat to print beside every figure, may be empty.
     """
 
-    x: np.ndarray
+    images: np.ndarray | Jpegs
     y: np.ndarray
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
@@ -38,12 +40,21 @@ class Samples:
     note: str = ""
 
     def __len__(self) -> int:
-        return len(self.x)
+        return len(self.images)
+
+    @cached_property
+    def x(self) -> np.ndarray:
+        """uint8 (N, H, W, C).
+
+        Raises:
+            DataError: a file cannot be decoded.
+        """
+        return self.images.decode() if isinstance(self.images, Jpegs) else self.images
 
     @property
     def shape(self) -> tuple[int, int, int]:
         """(H, W, C) of one image."""
-        h, w, c = self.x.shape[1:]
+        h, w, c = self.images.shape[1:]
         return int(h), int(w), int(c)
 
     @property
@@ -52,8 +63,10 @@ class Samples:
         return len(self.classes) or int(self.y.max()) + 1
 
     def take(self, index: np.ndarray | slice) -> Samples:
-        """The samples at `index`, same normalisation, names and note."""
-        return replace(self, x=self.x[index], y=self.y[index])
+        """The samples at `index`, same normalisation, names and note; the others are never decoded."""
+        if isinstance(self.images, Jpegs) and "x" not in self.__dict__:
+            return replace(self, images=self.images.take(index), y=self.y[index])
+        return replace(self, images=self.x[index], y=self.y[index])
 
     def floats(self) -> np.ndarray:
         """What a network is fed: float32 (N, C, H, W), (x / 255 - mean) / std."""
@@ -84,22 +97,19 @@ class DataSet:
     test: Samples
 
 
-def samples(where: str, arrays: dict[str, np.ndarray]) -> Samples:
-    """Samples from arrays keyed as in a `.npz` file, every one of them checked.
+def samples(where: str, arrays: dict[str, np.ndarray], images: Jpegs | None = None) -> Samples:
+    """Samples from arrays keyed as in a `.npz` file, every one of them checked; `images` stand for `x`.
 
     Raises:
         DataError: a missing or unknown key, a wrong dtype, shape or range; `where` names the source.
     """
     if unknown := sorted(set(arrays) - KEYS):
         raise DataError(where, f"unknown arrays {', '.join(unknown)}", f"it may hold {', '.join(sorted(KEYS))}")
-    for key in ("x", "y"):
+    for key in ("x", "y") if images is None else ("y",):
         if key not in arrays:
             raise DataError(where, f"there is no array {key!r}", "x: uint8 (N, H, W, C), y: integers (N,)")
-    x, y = arrays["x"], arrays["y"]
-    if x.dtype != np.uint8:
-        raise DataError(where, f"x is {x.dtype}", "uint8 pixels")
-    if x.ndim != 4 or not x.size:
-        raise DataError(where, f"x has shape {x.shape}", "(N, H, W, C), none of them zero")
+    x: np.ndarray | Jpegs = _pixels(where, arrays["x"]) if images is None else images
+    y = arrays["y"]
     if not np.issubdtype(y.dtype, np.integer) or y.shape != x.shape[:1]:
         raise DataError(where, f"y is {y.dtype} {y.shape} for {len(x)} images", "one integer an image")
     if int(y.min()) < 0:
@@ -111,7 +121,15 @@ def samples(where: str, arrays: dict[str, np.ndarray]) -> Samples:
     note = arrays.get("note", np.array(""))
     if note.dtype.kind != "U" or note.ndim:
         raise DataError(where, "note is not one string")
-    return Samples(x=np.ascontiguousarray(x), y=y.astype(np.int64), mean=mean, std=std, classes=classes, note=str(note))
+    return Samples(images=x, y=y.astype(np.int64), mean=mean, std=std, classes=classes, note=str(note))
+
+
+def _pixels(where: str, x: np.ndarray) -> np.ndarray:
+    if x.dtype != np.uint8:
+        raise DataError(where, f"x is {x.dtype}", "uint8 pixels")
+    if x.ndim != 4 or not x.size:
+        raise DataError(where, f"x has shape {x.shape}", "(N, H, W, C), none of them zero")
+    return np.ascontiguousarray(x)
 
 
 def _names(where: str, classes: np.ndarray | None) -> tuple[str, ...]:
