@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -75,3 +76,24 @@ def test_torch_is_imported_only_where_networks_are_read_or_trained(path: Path) -
     names = imported(top if part(path) in ("cli", "__init__", "data") else tree)
     if part(path) not in TORCH_ALLOWED:
         assert not any(name.split(".")[0] in ("torch", "lightning") for name in names)
+
+
+def contract() -> dict[str, tuple[set[str], bool]]:
+    """Package -> (what section 1 of docs/contracts.md lets it import, whether it says that it uses torch)."""
+    text = (ROOT.parents[1] / "docs" / "contracts.md").read_text().split("\n## ")[1]
+    found = {}
+    for line in text.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if len(cells) == 3 and cells[0].startswith("`"):
+            allowed = re.sub(r"\(.*?\)", "", cells[2])
+            found[cells[0].strip("`")] = (set(re.findall(r"\w+", allowed)) - {"nothing"}, "(torch)" in cells[1])
+    return found
+
+
+def test_the_contracts_table_is_what_is_held_here() -> None:
+    rows = contract()
+    assert rows.pop("cli") == ({"anything"}, False)
+    assert {name: allowed | {"errors"} for name, (allowed, _) in rows.items()} == {
+        name: allowed | {"errors"} for name, allowed in MAY_IMPORT.items()
+    }
+    assert {name for name, (_, torch) in rows.items() if torch} == TORCH_ALLOWED
