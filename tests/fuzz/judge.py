@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Is the program the network?
+
+A network is refused in one line, or all of this holds:
+
+- C under sanitizers gives numpy's bits in every tensor;
+- the program gives the labels and the order of logits of the *untouched module*, in eager PyTorch, where nothing is
+  rounded (`Lowered.exact`).  Where it does not, PyTorch's own rounding must explain it: with its sums made exact no bit
+  differs, and a copy of the module in float64 sides with the program;
+- every tensor is what PyTorch makes of the program's *own* values one step before it (`steps.py`), up to a bound that
+  is derived there.  This holds rounded networks, for which no end-to-end bound is sharp;
+- the captured graph gives the untouched module's logits.
+
+Anything raised that is no XnorcError is a finding.
+"""
+
+from __future__ import annotations
+
+import re
+import traceback
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from xnorc.capture import capture, run
+from xnorc.errors import XnorcError
+from xnorc.exporting import make_options
+from xnorc.lower import PASSES, Lowered
+from xnorc.oracle.compare import compare
+
+from .native import c_differs
+from .network import Network
+from .steps import steps_differ, unfused
+
+# Two float32 results of one sum of up to 2^12 terms, added in different orders, differ by some 2^-17 of its greatest.
+NOISE = 2.0**-17
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a network.
+
+    Attributes:
+        status: `exact`, `rounded`, `refused` or `finding`.
+        reason: of a refusal or a finding, numbers and names taken out, so that equal reasons are equal.
+        detail: the whole story.
+    """
+
+    status: str
+    reason: str = ""
+    detail: str = ""
+
+
+def judge(made: Network, out: Path) -> Outcome:
+    """Export, compare, compile, compare."""
+    try:
+        lowered, step = _lower(made)
+    except XnorcError as error:
+        return Outcome("refused", plain(error.what), f"{error}")
+    except Exception as error:
+        return Outcome("finding", _where(error), traceback.format_exc())
+    try:
+        wrong = _differences(made, lowered, step, out)
+    except Exception as error:
+        return Outcome("finding", _where(error), traceback.format_exc())
+    if wrong:
+        return Outcome("finding", plain(wrong[0].split(":")[0]), "\n".join(wrong))
+    return Outcome("exact" if lowered.exact else "rounded")
+
+
+def plain(text: str) -> str:
+    """Numbers and names of layers taken out."""
+    text = re.sub(r"\[[^]]*\]|\([^)]*\)|'[^']*'", "~", text)
+    text = re.sub(r"\b(w|norm|conv|fc|bin|stem|prelu|t)_?\d\w*|\b\w+_(bits|sum|sums|stream)\w*", "<layer>", text)
+    return re.sub(r"-?\d+(\.\d+)?(e[+-]?\d+)?|\binf\b", "N", text)[:160]
+
+
+def _where(error: Exception) -> str:
+    last = [f for f in traceback.extract_tb(error.__traceback__) if "xnorc" in f.filename or "fuzz" in f.filename][-1]
+    return f"{type(error).__name__} at {Path(last.filename).name} in {last.name}: {plain(str(error))}"
+
+
+def options_of(made: Network) -> dict[str, object]:
+    """What `make_options` takes."""
+    recipe = made.recipe
+    return {
+        "calibration": made.x, "mean": recipe.mean or None, "std": recipe.std or None, "tie": recipe.tie or None,
+        "weight_bits": recipe.weight_bits or None,
+    }  # fmt: skip
+
+
+def _lower(made: Network) -> tuple[Lowered, Lowered]:
+    """What `xnorc.export` makes, and the same before the passes over the program."""
+    example = made.float_images()[:1]
+    options = make_options(example, **options_of(made))  # type: ignore[arg-type]
+    step = unfused(capture(made.module, example, tie=options.tie), options, "net")
+    program = step.program
+    for tidy in PASSES:
+        program = tidy(program)
+        program.verify()
+    return replace(step, program=program), step
+
+
+def _differences(made: Network, lowered: Lowered, step: Lowered, out: Path) -> list[str]:
+    found = c_differs(lowered.program, made.x, out)
+    wrong = [found] if found else []
+    eager = made.eager()
+    captured, exact_sums = _captured(made, lowered)
+    reach = np.abs(eager).max() or 1.0
+    if np.abs(eager - captured).max() > NOISE * 8 * reach:
+        precise = made.eager(torch.float64)
+        off = np.abs(precise - exact_sums).max(1) > 1e-3 * reach
+        if off.any():
+            wrong.append(f"the captured graph differs from the module: images {np.flatnonzero(off).tolist()}")
+    ours = lowered.program.run(made.x)
+    ours = ours.reshape(len(ours), -1)
+    if lowered.exact:
+        wrong += _exact(made, lowered, ours, eager)
+    loose = step.program.run(made.x).reshape(len(made.x), -1)
+    if not np.array_equal(loose, ours):
+        wrong.append("the passes over the program change its logits")
+    return wrong + steps_differ(step, made.x)
+
+
+def _captured(made: Network, lowered: Lowered) -> tuple[np.ndarray, np.ndarray]:
+    """Logits of the captured graph: as PyTorch sums them, and with its sums made exact."""
+    graph = lowered.captured
+    sums = {s.node: s.nearest for s in lowered.sources if s.is_rounded_sum}
+    both = []
+    for instead in ({}, sums):
+        rows = [
+            run(graph.graph, {graph.input: real[None]}, [graph.logits], instead)[graph.logits]
+            for real in made.float_images()
+        ]
+        both.append(np.concatenate([row.reshape(1, -1).double().numpy() for row in rows]))
+    return both[0], both[1]
+
+
+def _exact(made: Network, lowered: Lowered, ours: np.ndarray, eager: np.ndarray) -> list[str]:
+    """Labels and the order of logits, against the untouched module."""
+    off = _out_of_order(ours, eager)
+    if not off.size:
+        return []
+    precise = made.eager(torch.float64)
+    left = np.intersect1d(off, _out_of_order(ours, precise))
+    found = compare(lowered, made.x, exact_sums=True)
+    if not left.size and found.differing_bits == 0:
+        return []
+    return [
+        f"an exact program differs from the module: images {off.tolist()}, of a float64 copy {left.tolist()}, "
+        f"{found.differing_bits} bits with exact sums; labels {ours.argmax(1)[off].tolist()}, PyTorch's "
+        f"{eager.argmax(1)[off].tolist()}"
+    ]
+
+
+def _out_of_order(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
+    """Images whose logits order differently, beyond what the order of a float sum explains."""
+    gap = theirs[:, :, None] - theirs[:, None, :]
+    mine = ours[:, :, None].astype(np.int64) - ours[:, None, :]
+    clear = np.abs(gap) > NOISE * np.abs(theirs).max()
+    return np.flatnonzero((clear & (np.sign(gap) != np.sign(mine))).any(axis=(1, 2)))
