@@ -101,7 +101,8 @@ class _Generator:
                 int(self.rng.integers(4, 11)),
             )
         channels = self.image[0]
-        mean = std = ()
+        mean: tuple[float, ...] = ()
+        std: tuple[float, ...] = ()
         if self.chance(0.4):
             many = 1 if self.vector else channels
             mean = tuple(round(float(v), 3) for v in self.rng.uniform(0.1, 0.9, many))
@@ -286,7 +287,7 @@ class _Generator:
             )
             self.to_bits()
         elif r < 0.8:
-            self.join(lambda: (self.conv(keep=True), self.to_bits(pools=False)))
+            self.join(self.small_block)
         elif r < 0.87:
             self.conv()
             self.norm()
@@ -296,9 +297,19 @@ class _Generator:
             self.to_bits()
         else:  # the bits themselves, summed with what is made of them
             c = self.shape[0]
-            main = self.branch(lambda: (self.conv(keep=True, out=c), self.norm()))
+            main = self.branch(lambda: self.normed_conv(c))
             self.add("residual", main, ())
             self.real = True
+
+    def small_block(self) -> None:
+        """Bits to bits on a map of the same size."""
+        self.conv(keep=True)
+        self.to_bits(pools=False)
+
+    def normed_conv(self, out: int) -> None:
+        """Bits to a real path of the same size."""
+        self.conv(keep=True, out=out)
+        self.norm()
 
     def join(self, grow: Any) -> None:
         """Branches side by side."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 import pprint
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -125,18 +126,18 @@ class Network:
     module: nn.Module
     x: np.ndarray
     example: torch.Tensor
-    space: dict[str, object]
+    space: dict[str, Any]
 
     def float_images(self, dtype: torch.dtype = torch.float32) -> torch.Tensor:
         """What the module sees."""
-        return self.space["to_float"](self.x, dtype)  # type: ignore[operator, no-any-return]
+        return self.space["to_float"](self.x, dtype)
 
     def eager(self, dtype: torch.dtype = torch.float32) -> np.ndarray:
         """float64 (N, classes): the untouched module's answers, one image at a time, as a user runs it.
 
         With a tie rule sign(0) is what the rule says.  In float64 it is a copy of the module.
         """
-        module = self.module if dtype == torch.float32 else self.space["build"]().to(dtype)  # type: ignore[operator]
+        module = self.module if dtype == torch.float32 else self.space["build"]().to(dtype)
         torch.set_default_dtype(dtype)
         try:
             with torch.no_grad(), _Run(self.recipe.tie, dtype):
@@ -153,7 +154,7 @@ class _Run(TorchFunctionMode):
         super().__init__()
         self.tie, self.dtype = tie, dtype
 
-    def __torch_function__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func is torch.Tensor.float:
             return args[0].to(self.dtype)
         out = func(*args, **(kwargs or {}))
@@ -185,11 +186,11 @@ def network(recipe: Recipe, file: Path) -> Network:
     """
     text = text_of(recipe, f"A random network.\n\n{pprint.pformat(recipe, width=110)}\n")
     file.write_text(text)
-    space: dict[str, object] = {"__name__": file.stem}
+    space: dict[str, Any] = {"__name__": file.stem}
     exec(compile(text, str(file), "exec"), space)
     try:
-        module = space["build"]()  # type: ignore[operator]
-        x = space["images"](0)  # type: ignore[operator]
+        module = space["build"]()
+        x = space["images"](0)
         made = Network(recipe, text, module, x, torch.zeros(1, *recipe.image), space)
         logits = made.eager()
     except (RuntimeError, ValueError, IndexError) as error:

@@ -91,11 +91,6 @@ class Recipe:
                     found.add(f"{each.kind}.{name}")
         return found
 
-    @property
-    def size(self) -> int:
-        """What the shrinker makes small."""
-        return len(self.source().text)
-
     def source(self) -> Writer:
         """The network's text.
 

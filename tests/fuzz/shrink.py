@@ -15,7 +15,7 @@ from .recipe import Layer, NotANetwork, Recipe, defaults
 
 def shrink(recipe: Recipe, fails: Callable[[Recipe], bool], tries: int = 300) -> Recipe:
     """`fails` says whether a candidate is a network that fails in the same way; at most `tries` of them are asked."""
-    asked: set[Recipe] = set()
+    asked: set[Recipe] = {recipe}
     again = True
     while again:
         again = False
@@ -26,7 +26,7 @@ def shrink(recipe: Recipe, fails: Callable[[Recipe], bool], tries: int = 300) ->
                 return recipe
             asked.add(candidate)
             try:
-                if candidate.size < recipe.size + 40 and fails(candidate):
+                if fails(candidate):
                     recipe, again = candidate, True
                     break
             except NotANetwork:
@@ -37,15 +37,17 @@ def shrink(recipe: Recipe, fails: Callable[[Recipe], bool], tries: int = 300) ->
 def _smaller(recipe: Recipe) -> Iterator[Recipe]:
     for layers in _rows(recipe.layers):
         yield replace(recipe, layers=layers)
-    for name, simple in (("mean", ()), ("std", ()), ("tie", 0), ("weight_bits", 0), ("norm", "plain"), ("seed", 0)):
-        if getattr(recipe, name) != simple:
-            yield replace(recipe, **{name: simple})
+    yield replace(recipe, mean=(), std=())
+    yield replace(recipe, tie=0)
+    yield replace(recipe, weight_bits=0)
+    yield replace(recipe, norm="plain")
+    yield replace(recipe, seed=0)
     for axis, size in enumerate(recipe.image):
         for less in (1, size // 2, size - 1):
             if 1 <= less < size:
-                many = () if axis == 0 else None
                 image = (*recipe.image[:axis], less, *recipe.image[axis + 1 :])
-                yield replace(recipe, image=image, **({"mean": many, "std": many} if many is not None else {}))
+                mean, std = (recipe.mean, recipe.std) if axis else ((), ())  # one a channel
+                yield replace(recipe, image=image, mean=mean, std=std)
 
 
 def _rows(layers: tuple[Layer, ...]) -> Iterator[tuple[Layer, ...]]:

@@ -150,7 +150,8 @@ class _Steps:
         assert isinstance(table, Finite)
         flat = value.reshape(-1).double().numpy()
         mine = self.trace[bits.tensor.name][i].reshape(-1)[bits.at]
-        want, codes = np.full(len(flat), 255, np.int64), {}
+        want = np.full(len(flat), 255, np.int64)
+        codes: dict[int, np.ndarray] = {}
         for row, bit in enumerate(bits.bit_of_row):
             if bit is None and self.made.options.tie is not None:
                 bit = int(self.made.options.tie > 0)
@@ -279,7 +280,7 @@ class _Steps:
         args[0], args[1] = q.abs(), ones
         if len(args) > 2:
             args[2] = None
-        sums = node.target(*args, **{k: v for k, v in node.kwargs.items() if k != "bias"})  # type: ignore[operator]
+        sums = node.target(*args, **{k: v for k, v in node.kwargs.items() if k != "bias"})
         greatest = w.flatten(1).max(1).values * most
         shape = (
             [1, -1] + [1] * (sums.ndim - 2)
