@@ -23,8 +23,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "render": {"errors", "resources", "plan", "program", "boards"},
     "options": {"errors"},
     "lower": {"errors", "options", "capture", "program"},
-    "oracle": {"errors", "options", "capture", "program", "lower", "exporting"},
-    "exporting": {"errors", "options", "capture", "program", "lower", "oracle", "plan", "render"},
+    "faults": {"errors", "capture"},
+    "explaining": {"errors", "capture", "program"},
+    "oracle": {"errors", "options", "capture", "program", "lower"},
+    "exporting": {"errors", "faults", "explaining", "options", "capture", "program"}
+    | {"lower", "oracle", "plan", "render"},
+    "verifying": {"faults", "oracle", "exporting"},
     "toolchain": {"errors", "resources", "boards"},
     "targets": {"errors", "boards"},
     "link": {"errors", "program", "targets"},
@@ -35,7 +39,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "zoo": {"errors", "program"},
     "measure": {"errors", "program", "data", "deploy", "targets", "link", "report"},
 }
-TORCH_ALLOWED = {"capture", "lower", "oracle", "exporting", "nn"}  # cli may import it, but only inside functions
+# cli may import it, but only inside functions
+TORCH_ALLOWED = {"capture", "lower", "oracle", "exporting", "verifying", "explaining", "nn"}
 
 
 def modules() -> list[Path]:

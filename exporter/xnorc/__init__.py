@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from xnorc.exporting import export
-    from xnorc.oracle.compare import verify
+    from xnorc.verifying import verify
 
 __version__ = "0.1.0"
 __all__ = ["__version__", "export", "verify"]
 
-LATE = {"export": "xnorc.exporting", "verify": "xnorc.oracle.compare"}  # importing xnorc does not import torch
+LATE = {"export": "xnorc.exporting", "verify": "xnorc.verifying"}  # importing xnorc does not import torch
 
 
 def __getattr__(name: str) -> Any:

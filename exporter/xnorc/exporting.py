@@ -9,84 +9,139 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
-from xnorc.capture import capture
-from xnorc.errors import DataError, LowerError
-from xnorc.lower import Lowered, Options, lower
+from xnorc.capture import Traced, normal_form, read_module
+from xnorc.errors import DataError
+from xnorc.explaining import Stages
+from xnorc.faults import reported
+from xnorc.lower import Lowered, lower
+from xnorc.lower.graph.pixels import images_to_float
+from xnorc.lower.inputs import input_tensor
+from xnorc.options import Options
+from xnorc.oracle.awkward import awkward
+from xnorc.oracle.judge import Verdict, judge
 from xnorc.plan import plan
 from xnorc.program import Program, digest, save
 from xnorc.render.model import render_model
 
-Normalisation = float | Sequence[float] | None
+PROBES = 6  # images on which each pass of the capture is checked, beside the example
 
 
+@dataclass(frozen=True, eq=False)
+class Exported:
+    """A lowered network, and what the judge saw of it."""
+
+    lowered: Lowered
+    verdict: Verdict
+
+
+@reported
 def export(
     module: nn.Module,
     example_input: torch.Tensor,
     out: str | os.PathLike[str] | None = None,
-    calibration: np.ndarray | None = None,
-    mean: Normalisation = None,
-    std: Normalisation = None,
-    tie: int | None = None,
+    *,
     name: str | None = None,
-    percentile: float = 100.0,
-    weight_bits: int | None = None,
-    static_collapsed: bool = False,
     output: int | None = None,
+    explain: str | os.PathLike[str] | None = None,
+    **options: Any,
 ) -> Program:
     """Export a binary neural network.
 
     The device gets uint8 images (h, w, ch).  The model is taken to see x / 255, as torchvision's ToTensor makes
-    it, then
-    (x - mean) / std where these are given.  What is exported is the model in eval mode.
+    it, then (x - mean) / std where these are given.  What is exported is the model in eval mode.
+
+    Before anything is written, the program is compared with the module itself on the calibration images and on images
+    made to be awkward; see `xnorc.oracle.judge`.
 
     Args:
         module: the network, as its author wrote it; it takes one tensor and returns logits.
         example_input: float (1, C, H, W), or (1, features) for a network on vectors.
         out: folder to write program.json, constants.npz, model.h and export.json to, all at once or not at all.
-        calibration: uint8 (N, h, w, ch) images; needed where real-valued paths become integer streams.
-        mean, std: normalisation ahead of the model, one number or one per channel.
-        tie: +1 or -1, the meaning of sign(0) where the network can reach it; None refuses such a network.
         name: name of the program; the class name of the module by default.
-        percentile: share of calibration magnitudes, in percent, that a stream must hold without saturating.
-        weight_bits: bits of real weights (stems, shortcuts, heads), 8 or 16; None takes 16 where the layer's map
-            is small, and for stencils (LAB's taps).
-        static_collapsed: make thresholds that are computed from the image (ASD, DySign) constants where they are the
-            same for all calibration images; such layers are named in the program's notes either way.
         output: which tensor the logits are, counted from 0, where the model returns several.
+        explain: folder to write the graph and the program after every pass to, also if the export fails.
+        options: `mean`, `std`, `tie`, `calibration`, `percentile`, `weight_bits`, `static_collapsed`, as
+            `xnorc.options.Options` says.
 
     Returns:
         the verified program.
 
     Raises:
         CaptureError: the model cannot be read as a fixed graph.
-        LowerError: an operation has no integer form.
-        DataError: calibration data or the output folder do not fit.
+        LowerError: an operation has no integer form, or a stream clips calibration images.
+        DataError: an option, calibration data or the output folder do not fit.
+        Fault: xnorc itself is wrong; nothing was written.
     """
-    options = make_options(example_input, calibration, mean, std, tie, percentile, weight_bits, static_collapsed)
-    lowered = lower_module(module, example_input, options, name, output)
+    with Stages(explain) as stages:
+        traced = read_module(module, example_input, output=output)
+        chosen = Options.of(traced.example.shape, options)
+        made = export_traced(traced, chosen, name or type(module).__name__, stages)
     if out is not None:
-        write(lowered, Path(out))
-    return lowered.program
+        write(made, Path(out))
+    return made.lowered.program
+
+
+def export_traced(
+    traced: Traced,
+    options: Options,
+    name: str,
+    stages: Stages | None = None,
+    on_step: Callable[[str], None] | None = None,
+) -> Exported:
+    """Normal form, integer program, verdict: all that `xnorc.export` does before it writes.
+
+    Args:
+        stages: keeps the graph and the program after every pass.
+        on_step: told what is being done, in a few words.
+
+    Raises:
+        CaptureError, LowerError, Fault: as `export`.
+    """
+    lowered = lower_traced(traced, options, name, stages, on_step)
+    return Exported(lowered, judge(lowered, on_step))
 
 
 def lower_module(
     module: nn.Module,
     example_input: torch.Tensor,
-    options: Options,
+    *,
     name: str | None = None,
     output: int | None = None,
+    **options: Any,
 ) -> Lowered:
-    """Capture and lower; what `export` and `verify` share."""
-    captured = capture(module, example_input, tie=options.tie, output=output)
-    return lower(captured, options, identifier(name or type(module).__name__))
+    """A module lowered in memory, without the judge; arguments and errors as those of `export`."""
+    traced = read_module(module, example_input, output=output)
+    return lower_traced(traced, Options.of(traced.example.shape, options), name or type(module).__name__)
+
+
+def lower_traced(
+    traced: Traced,
+    options: Options,
+    name: str,
+    stages: Stages | None = None,
+    on_step: Callable[[str], None] | None = None,
+) -> Lowered:
+    """The same without the judge.  Every pass over graph and program is checked on a few awkward images."""
+    say = on_step or (lambda _: None)
+    images = awkward(input_tensor(traced.example).shape, options.calibration, PROBES)
+    probes = [images_to_float(group.x[[i]], traced.example, options) for i in (0, -1) for group in images]
+    say("bringing the graph into normal form")
+    captured = normal_form(
+        traced, tie=options.tie, probes=probes[:PROBES], on_stage=None if stages is None else stages.graph
+    )
+    if stages is not None:
+        stages.values(captured)
+    say("searching thresholds")
+    on_program = None if stages is None else stages.program
+    return lower(captured, options, identifier(name), [group.x[:1] for group in images], on_program)
 
 
 def identifier(name: str) -> str:
@@ -95,54 +150,9 @@ def identifier(name: str) -> str:
     return f"m_{clean}" if clean[0].isdigit() else clean
 
 
-def make_options(
-    example: torch.Tensor,
-    calibration: np.ndarray | None = None,
-    mean: Normalisation = None,
-    std: Normalisation = None,
-    tie: int | None = None,
-    percentile: float = 100.0,
-    weight_bits: int | None = None,
-    static_collapsed: bool = False,
-) -> Options:
-    """Check what the user gave."""
-    if not isinstance(example, torch.Tensor):
-        raise DataError("example input", f"is a {type(example).__name__}", "one tensor, float (1, C, H, W)")
-    if tie not in (None, 1, -1):
-        raise LowerError("tie", f"{tie!r}", "1, -1 or None")
-    if weight_bits not in (None, 8, 16):
-        raise LowerError("weight_bits", f"{weight_bits!r}", "8 or 16, or left out")
-    if not 50.0 < percentile <= 100.0:
-        raise LowerError("percentile", f"{percentile}", "above 50, at most 100")
-    if calibration is not None:
-        calibration = np.asarray(calibration)
-        _, ch, h, w = example.shape if example.ndim == 4 else (1, example.shape[-1], 1, 1)
-        if calibration.dtype != np.uint8 or calibration.shape[1:] != (h, w, ch) or not len(calibration):
-            raise DataError(
-                "calibration", f"{calibration.dtype} {calibration.shape}", f"uint8 (N, {h}, {w}, {ch}), N at least 1"
-            )
-    return Options(
-        mean=_tuple("mean", mean),
-        std=_tuple("std", std),
-        tie=tie,
-        calibration=calibration,
-        percentile=percentile,
-        weight_bits=weight_bits,
-        static_collapsed=static_collapsed,
-    )
-
-
-def _tuple(what: str, given: Normalisation) -> tuple[float, ...] | None:
-    if given is None:
-        return None
-    try:
-        return tuple(np.asarray(given, np.float64).reshape(-1).tolist())
-    except (TypeError, ValueError):
-        raise DataError(what, f"is {given!r}", "a number, or one for each channel") from None
-
-
-def document(lowered: Lowered) -> dict[str, Any]:
-    """export.json: the layer report, and what was assumed, proved or measured."""
+def document(exported: Exported) -> dict[str, Any]:
+    """export.json: the layer report, what was assumed, proved or measured, and the verdict."""
+    lowered = exported.lowered
     program = lowered.program
     return {
         "name": program.name,
@@ -150,11 +160,12 @@ def document(lowered: Lowered) -> dict[str, Any]:
         "input": list(program.input.shape),
         "classes": program.logits.shape[2],
         "notes": list(program.notes),
+        "verdict": exported.verdict.document(),
         "layers": [row.document() for row in lowered.report],
     }
 
 
-def write(lowered: Lowered, out: Path) -> None:
+def write(exported: Exported, out: Path) -> None:
     """Write the exported folder beside its place, then move it there.
 
     Raises:
@@ -168,7 +179,7 @@ def write(lowered: Lowered, out: Path) -> None:
     except OSError as error:
         raise DataError(str(out), f"cannot be written: {error.strerror}", "a writable folder") from error
     try:
-        _fill(lowered, staged)
+        _fill(exported, staged)
         staged.chmod(0o755)
         _swap(staged, out)
     except BaseException:
@@ -190,8 +201,8 @@ def _swap(staged: Path, out: Path) -> None:
     shutil.rmtree(old)
 
 
-def _fill(lowered: Lowered, folder: Path) -> None:
-    save(lowered.program, folder)
-    for file, text in render_model(plan(lowered.program)).items():
+def _fill(exported: Exported, folder: Path) -> None:
+    save(exported.lowered.program, folder)
+    for file, text in render_model(plan(exported.lowered.program)).items():
         (folder / file).write_text(text)
-    (folder / "export.json").write_text(json.dumps(document(lowered), indent=1) + "\n")
+    (folder / "export.json").write_text(json.dumps(document(exported), indent=1) + "\n")

@@ -53,6 +53,7 @@ def measure(
         raise DataError(
             data_name or "data", f"images are {samples.shape}", f"{program.name} takes {program.input.shape}"
         )
+    program.check_labels(samples.y, data_name or "data")
     logits = program.run(samples.x)
     host = None
     if target.board is not None:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the user may choose for an export: each option in one place, for Python, the command line and the help of both.
 
-A field of `Options` is an option of `xnorc.export` and `xnorc.verify`. A field that has a `Flag` is one of each command
-that lowers a model, too.
+A field of `Options` is an option of `xnorc.export` and `xnorc.verify`; a field that has a `Flag` is one of every
+command that lowers a model, too.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from xnorc.errors import DataError, LowerError
@@ -99,6 +100,15 @@ class Options:
             raise LowerError("weight_bits", f"{self.weight_bits!r}", "8 or 16, or left out")
         if not isinstance(self.percentile, int | float) or not 50.0 < self.percentile <= 100.0:
             raise LowerError("percentile", f"{self.percentile!r}", "above 50, at most 100")
+        channels = shape[1] if len(shape) == 4 else 1
+        for name in ("mean", "std"):
+            given = getattr(self, name)
+            if given is not None and len(given) not in (1, channels):
+                what = f"{len(given)} values of {name} for {channels} channels"
+                raise LowerError("normalisation", what, "one value or one per channel")
+        numbers = [*(self.mean or ()), *(self.std or ())]
+        if not all(map(isfinite, numbers)) or min(self.std or (1.0,)) <= 0:
+            raise LowerError("normalisation", f"mean {self.mean}, std {self.std}", "finite numbers, std above 0")
         if self.calibration is not None:
             _check_images(self.calibration, shape)
 

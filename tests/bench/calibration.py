@@ -14,7 +14,7 @@ import torch
 
 from tests import gallery
 from tests.gallery.data import digits
-from xnorc.exporting import lower_module, make_options
+from xnorc.exporting import lower_module
 
 PERCENTILES = (100.0, 99.99, 99.9, 99.0)
 
@@ -31,8 +31,9 @@ def main(names: list[str]) -> None:
         parts = [gallery.eager(net, gallery.to_float(module, x[i : i + 100])) for i in range(0, len(x), 100)]
         row = [float((torch.cat(parts).argmax(1).numpy() == y).mean())]
         for percentile in PERCENTILES:
-            options = make_options(example, train[:300], module.MEAN, module.STD, module.TIE, percentile)
-            program = lower_module(gallery.build(module), example, options, name).program
+            options = {"mean": module.MEAN, "std": module.STD, "tie": module.TIE, "percentile": percentile}
+            network = gallery.build(module)
+            program = lower_module(network, example, name=name, calibration=train[:300], **options).program
             row.append(float((program.predict(x) == y).mean()))
         print(f"{name:28}" + "".join(f"{100 * share:8.2f} " for share in row), flush=True)
 

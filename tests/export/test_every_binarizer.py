@@ -21,7 +21,7 @@ from xnorc.boards import Board
 from xnorc.boards import load as load_board
 from xnorc.deploy import running
 from xnorc.errors import FitError
-from xnorc.exporting import lower_module, make_options
+from xnorc.exporting import lower_module
 from xnorc.link.session import Verify, stream_samples
 from xnorc.lower import Lowered
 from xnorc.nn import all_binarizers, all_networks, make_network
@@ -57,7 +57,7 @@ def exported(network: str, binarizer: str) -> tuple[Lowered, np.ndarray]:
         torch.nn.functional.cross_entropy(model(_floats(x[part])), y[part]).backward()
         optimiser.step()
     example = _floats(x[:1])
-    return lower_module(model.eval(), example, make_options(example, x), f"{network}_{binarizer}"), x
+    return lower_module(model.eval(), example, calibration=x, name=f"{network}_{binarizer}"), x
 
 
 def _floats(x: np.ndarray) -> torch.Tensor:

@@ -21,7 +21,7 @@ from tests import gallery
 from tests.gallery.data import digits
 from xnorc.boards import load as load_board
 from xnorc.deploy import running
-from xnorc.exporting import lower_module, make_options
+from xnorc.exporting import lower_module
 from xnorc.link.session import Verify, stream_samples
 from xnorc.lower import Lowered
 from xnorc.oracle.compare import compare
@@ -43,8 +43,8 @@ def lowered(name: str) -> tuple[ModuleType, Lowered]:
     # it is tested on noise too, so it is calibrated on other noise and digits.
     train = as_images(gallery.images(module, 200, seed=1) if is_exact(name) else digits(module.INPUT)[0][:300])
     example = gallery.to_float(module, gallery.images(module, 2)[:1])
-    options = make_options(example, train, module.MEAN, module.STD, module.TIE, 100.0)
-    return module, lower_module(gallery.build(module), example, options, name)
+    options = {"calibration": train, "mean": module.MEAN, "std": module.STD, "tie": module.TIE}
+    return module, lower_module(gallery.build(module), example, name=name, **options)
 
 
 def as_images(x: np.ndarray) -> np.ndarray:

@@ -64,12 +64,11 @@ def test_pytorch_and_the_program_give_every_sample_the_same_label(network: torch
 
 
 def test_no_bit_differs_from_pytorch_on_real_and_random_images(network: torch.nn.Module) -> None:
-    from xnorc.exporting import lower_module, make_options
+    from xnorc.exporting import lower_module
     from xnorc.oracle.compare import compare
 
     samples = digits().test
-    options = make_options(torch.from_numpy(samples.floats()[:1]), None, None, None, None, 100.0)
-    lowered = lower_module(network, torch.from_numpy(samples.floats()[:1]), options, "digits")
+    lowered = lower_module(network, torch.from_numpy(samples.floats()[:1]), name="digits")
     noise = np.random.default_rng(0).integers(0, 256, (100, 8, 8, 1)).astype(np.uint8)
     found = compare(lowered, np.concatenate([samples.x[:100], noise]))
     assert found.differing_bits == 0

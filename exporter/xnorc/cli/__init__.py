@@ -2,7 +2,8 @@
 """The `xnorc` command: one file a subcommand, found by place.py, each importing what it needs only when it runs.
 
 Exit codes: 0 done; 1 the answer is no (a bit differs, a tool is missing, an accuracy was not reached); 2 the command
-could not be carried out, one line on standard error says where, what and what to do; 130 interrupted.
+could not be carried out, one line on standard error says where, what and what to do; 3 xnorc itself is wrong, one line
+says so; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -80,3 +81,11 @@ def main() -> None:
         sys.exit(130)
     except BrokenPipeError:  # `xnorc boards | head`: the reader left, nothing went wrong
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except Exception as error:  # the last net: a traceback is no answer
+        if os.environ.get("XNORC_DEBUG"):
+            raise
+        from xnorc.faults import as_fault
+
+        told = as_fault(error)
+        sys.stderr.write(f"xnorc: {told}{'; --debug shows where' if told.exit_code == 3 else ''}\n")
+        sys.exit(told.exit_code)

@@ -164,4 +164,5 @@ def samples_for(program: Program, name: str | None, limit: int | None) -> tuple[
     if samples.shape != program.input.shape:
         raise DataError(name, f"images are {samples.shape}", f"{program.name} takes {program.input.shape}")
     samples = samples.take(slice(limit))
+    program.check_labels(samples.y, name)
     return samples.x, samples.y

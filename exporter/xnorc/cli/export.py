@@ -21,32 +21,45 @@ def command(
     wanted: Wanted,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the program.", show_default=False)],
     data: Data = None,
+    explain: Annotated[
+        Path | None,
+        typer.Option(
+            "--explain",
+            help="Write the graph and the program after every pass to this folder, to read and to diff; also where "
+            "the export fails.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: bool = JSON,
 ) -> None:
     """Export a network: program.json, constants.npz, model.h and export.json, all at once or not at all.
 
     --data calibrates real-valued paths (residual streams) and may carry mean and std; a purely binary network
-    needs none.
+    needs none. Before anything is written the program is compared with the network itself, on these and on awkward
+    images; if they differ, it is a fault of xnorc and exit code 3.
 
     [bold]Examples[/bold]: xnorc export build/digits/model.pt2 --out build/digits/program
     xnorc export mynet:build --state best.pt --data cifar_train.npz --out build/mynet
     """
-    from xnorc.cli.models import isolated, lower_model
+    from xnorc.cli.models import export_model, isolated
     from xnorc.extras import need
 
     need("export", "xnorc export")
     if isolated():
         return
     from xnorc.cli.arguments import calibration
+    from xnorc.explaining import Stages
     from xnorc.exporting import document, write
 
-    lowered = lower_model(wanted, calibration(data))
-    write(lowered, out)
+    exported = export_model(wanted, calibration(data), Stages(explain))
+    write(exported, out)
     if as_json:
-        emit({"folder": str(out), **document(lowered)})
+        emit({"folder": str(out), **document(exported), "seconds": exported.verdict.seconds})
         return
-    for node in lowered.program.dump().splitlines()[1:-1]:
+    program = exported.lowered.program
+    for node in program.dump().splitlines()[1:-1]:
         console.print(node, markup=False, soft_wrap=True)
-    for note in lowered.program.notes:
+    for note in (*program.notes, *map(str, exported.verdict.clipped)):
         console.print(f"note: {note}", markup=False, soft_wrap=True)
-    console.print(f"written to {out}")
+    console.print(str(exported.verdict), markup=False, soft_wrap=True)
+    console.print(f"written to {out}", markup=False)

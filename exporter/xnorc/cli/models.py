@@ -11,17 +11,23 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xnorc.cli.arguments import numbers
+from xnorc.cli.output import progress_console
 from xnorc.errors import CaptureError, DataError
 
 if TYPE_CHECKING:
-    from xnorc.capture import Captured
+    from xnorc.capture import Traced
     from xnorc.cli.wanted import Wanted
     from xnorc.data import Samples
+    from xnorc.explaining import Stages
+    from xnorc.exporting import Exported
     from xnorc.lower import Lowered
+    from xnorc.options import Options
 
 CHILD = "XNORC_CHILD"  # set in the child process
 
@@ -46,21 +52,21 @@ def isolated() -> bool:
     return True
 
 
-def capture_model(wanted: Wanted, samples: Samples | None) -> Captured:
-    """Capture the network that MODEL names.
+def read_model(wanted: Wanted, samples: Samples | None) -> Traced:
+    """Trace the network that MODEL names.
 
     Raises:
         CaptureError, DataError: it cannot be read, or its input shape is not known.
     """
     import torch
 
-    from xnorc.capture import capture, capture_pt2, load_factory
+    from xnorc.capture import load_factory, read_archive, read_module
 
     if wanted.model.endswith(".pt2"):
         for option, given in (("--state", wanted.state), ("--shape", wanted.shape)):
             if given is not None:
                 raise DataError(option, f"was given with the archive {wanted.model}", "an archive holds its own")
-        return capture_pt2(Path(wanted.model), tie=wanted.tie, output=wanted.logits)
+        return read_archive(Path(wanted.model), output=wanted.logits)
     if ":" not in wanted.model:
         raise DataError(
             wanted.model, "is neither a .pt2 archive nor module:factory", "torch.export.save writes archives"
@@ -69,32 +75,57 @@ def capture_model(wanted: Wanted, samples: Samples | None) -> Captured:
     example = torch.zeros(_example_shape(wanted, samples))
     if samples is not None and wanted.shape is None:
         example = torch.from_numpy(_normalised(samples, wanted).take(slice(0, 1)).floats())
-    return capture(module, example, tie=wanted.tie, output=wanted.logits)
+    return read_module(module, example, output=wanted.logits)
+
+
+def export_model(wanted: Wanted, samples: Samples | None, stages: Stages | None = None) -> Exported:
+    """Trace, lower and judge; `samples` calibrate the streams.
+
+    Raises:
+        CaptureError, LowerError, DataError, Fault: see `xnorc.export`.
+    """
+    from xnorc.exporting import export_traced
+
+    with stages or _nowhere() as kept, steps() as say:
+        say("reading the network")
+        traced = read_model(wanted, samples)
+        return export_traced(traced, _options(wanted, samples, traced), _name(wanted), kept, say)
 
 
 def lower_model(wanted: Wanted, samples: Samples | None) -> Lowered:
-    """Capture and lower; `samples` calibrate the streams.
+    """The same without the judge.
 
     Raises:
-        CaptureError, LowerError, DataError: see `xnorc.export`.
+        CaptureError, LowerError, DataError, Fault: see `xnorc.export`.
     """
-    from xnorc.exporting import identifier, make_options
-    from xnorc.lower import lower
+    from xnorc.exporting import lower_traced
 
-    captured = capture_model(wanted, samples)
+    with steps() as say:
+        say("reading the network")
+        traced = read_model(wanted, samples)
+        return lower_traced(traced, _options(wanted, samples, traced), _name(wanted), on_step=say)
+
+
+def _nowhere() -> Stages:
+    from xnorc.explaining import Stages
+
+    return Stages(None)
+
+
+@contextmanager
+def steps() -> Iterator[Callable[[str], None]]:
+    """What is being done, on one line that goes away; on a terminal only."""
+    with progress_console.status("") as status:
+        yield status.update
+
+
+def _options(wanted: Wanted, samples: Samples | None, traced: Traced) -> Options:
+    from xnorc.options import Options
+
     mean, std = normalisation(wanted, samples)
     calibration = None if samples is None else samples.x
-    options = make_options(
-        captured.example,
-        calibration,
-        mean,
-        std,
-        tie=wanted.tie,
-        percentile=wanted.percentile,
-        weight_bits=wanted.weight_bits,
-        static_collapsed=wanted.static_collapsed,
-    )
-    return lower(captured, options, identifier(wanted.name or _default_name(wanted.model)))
+    chosen = {**wanted.options, "mean": mean, "std": std, "calibration": calibration}
+    return Options.of(traced.example.shape, chosen)
 
 
 def normalisation(wanted: Wanted, samples: Samples | None) -> tuple[tuple[float, ...] | None, tuple[float, ...] | None]:
@@ -103,7 +134,7 @@ def normalisation(wanted: Wanted, samples: Samples | None) -> tuple[tuple[float,
     Raises:
         DataError: only one of them was given.
     """
-    mean, std = numbers(wanted.mean, "--mean"), numbers(wanted.std, "--std")
+    mean, std = (numbers(wanted.options.get(name), f"--{name}") for name in ("mean", "std"))
     if (mean is None) != (std is None):
         raise DataError("--mean", "and --std come together", "give both or neither")
     if mean is None and samples is not None:
@@ -130,5 +161,8 @@ def _example_shape(wanted: Wanted, samples: Samples | None) -> tuple[int, ...]:
     return 1, c, h, w
 
 
-def _default_name(model: str) -> str:
-    return Path(model).stem if model.endswith(".pt2") else model.partition(":")[2]
+def _name(wanted: Wanted) -> str:
+    from xnorc.exporting import identifier
+
+    default = Path(wanted.model).stem if wanted.model.endswith(".pt2") else wanted.model.partition(":")[2]
+    return identifier(wanted.name or default)

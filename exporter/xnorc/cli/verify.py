@@ -39,15 +39,16 @@ def command(
     limit: Limit = 200,
     as_json: bool = JSON,
 ) -> None:
-    """Compare every tensor with PyTorch: differing bits, free-running and layer by layer, and the top-1 of both.
+    """Compare with PyTorch: labels and logits with the network as you gave it, every tensor with the captured graph.
 
     Lowers the model with the options of `export` and runs both on --data (or on random images). Where a network
     without rounding differs, it is compared again with the sums that PyTorch rounds in float32 made exact: what then
-    vanishes was PyTorch's rounding, what stays is a fault. Exit code 1 if --program holds another program.
+    vanishes was PyTorch's rounding, what stays is a fault (exit code 3). Exit code 1 if --program holds another
+    program.
 
     [bold]Example[/bold]: xnorc verify build/digits/model.pt2 --data digits --program build/digits/program
     """
-    from xnorc.cli.models import isolated, lower_model
+    from xnorc.cli.models import isolated, lower_model, steps
     from xnorc.extras import need
 
     need("export", "xnorc verify")
@@ -55,13 +56,17 @@ def command(
         return
     from xnorc.cli.arguments import calibration as read
     from xnorc.oracle.compare import compare
+    from xnorc.oracle.judge import fault
     from xnorc.program import digest, load
 
     lowered = lower_model(wanted, read(calibration or data))
     same = None if program_dir is None else digest(load(program_dir)) == digest(lowered.program)
     x, y = samples_for(lowered.program, data, limit)
-    found = compare(lowered, x, y)
-    exact = None if found.agrees or not lowered.exact else compare(lowered, x, y, exact_sums=True)
+    with steps() as say:
+        say(f"comparing on {len(x)} images")
+        found = compare(lowered, x, y)
+        differs = found.fault is not None or (lowered.exact and not found.agrees)
+        exact = compare(lowered, x, y, exact_sums=True) if differs else None
     if as_json:
         emit({"same_program": same, **found.document(), "exact_sums": exact and exact.document()})
     else:
@@ -70,6 +75,8 @@ def command(
             _explain(found, exact)
         if same is not None:
             console.print(f"{program_dir} holds {'this very program' if same else '[red]another program[/]'}")
+    if exact is not None and (exact.fault is not None or (lowered.exact and not exact.agrees)):
+        raise fault(lowered, exact)
     if same is False:
         raise typer.Exit(1)
 
@@ -92,11 +99,14 @@ def _show(found: Comparison) -> None:
     table = Table(box=None, pad_edge=False)
     for heading in ("layer", "tensor", "kind"):
         table.add_column(heading, overflow="fold")
-    for heading in ("elements", "differ, each layer fed PyTorch's values", "differ, running freely", "rms error"):
+    differ = ("differ, each layer fed PyTorch's values", "differ, running freely")
+    for heading in ("elements", *differ, "rms error", "clipped"):
         table.add_column(heading, justify="right")
     for row in found.rows:
         error = "" if row.free_error is None else f"{100 * row.free_error:.2g} %"
-        table.add_row(row.layer, row.tensor, row.kind, f"{row.elements:,}", f"{row.forced:,}", f"{row.free:,}", error)
+        clipped = f"{row.clipped:,}" if row.kind != "bit" else ""
+        counts = (f"{row.elements:,}", f"{row.forced:,}", f"{row.free:,}")
+        table.add_row(row.layer, row.tensor, row.kind, *counts, error, clipped)
     console.print(table)
     if any(row.kind != "bit" for row in found.rows):
         console.print(
@@ -104,9 +114,16 @@ def _show(found: Comparison) -> None:
             "freely; they are rounded by design"
         )
     console.print(
-        f"{found.images} images: {found.differing_bits:,} bits differ; {found.same_labels} labels are the same; "
-        f"the logits correlate by {found.correlation:.6f}"
+        f"{found.images} images: {found.differing_bits:,} bits differ; {found.same_labels} labels are those of the "
+        f"network itself; the logits are within {100 * found.logits_error:.2g} % of the greatest and correlate by "
+        f"{found.correlation:.6f}"
     )
+    if found.same_capture is not None:
+        ways = f" (moved by {', '.join(found.moved)})" if found.moved else ""
+        console.print(
+            f"the captured graph's logits equal the network's in every bit on {found.same_capture} of {found.images} "
+            f"images{ways}"
+        )
     if found.float_correct is not None and found.integer_correct is not None:
         share = 100 / found.images
         console.print(

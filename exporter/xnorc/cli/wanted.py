@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """How a model is to be read: the argument MODEL and the options that every command which lowers one takes.
 
-An option is a field of `Wanted` and nothing else: `takes_model` puts the fields behind a command's own options and
-hands the command one `Wanted`.
+What says where the network is, is a field of `Wanted`; what says how it is exported is a field of
+`xnorc.options.Options`.  `takes_model` puts both behind a command's own options and hands the command one `Wanted`.
 """
 
 from __future__ import annotations
@@ -10,16 +10,18 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from xnorc.options import Flag, Options
+
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """The options as typed."""
+    """The options as typed; those of `Options` by name in `options`, without those that were left out."""
 
     model: Annotated[
         str,
@@ -39,26 +41,6 @@ class Wanted:
             "--shape", help="C,H,W or the number of features, for a model that is no archive.", show_default=False
         ),
     ] = None
-    mean: Annotated[
-        str | None,
-        typer.Option(
-            "--mean", help="Per-channel mean taken from x/255 ahead of the model: 0.49,0.48,0.45.", show_default=False
-        ),
-    ] = None
-    std: Annotated[
-        str | None,
-        typer.Option("--std", help="Per-channel standard deviation, divided by after that.", show_default=False),
-    ] = None
-    tie: Annotated[
-        int | None,
-        typer.Option("--tie", help="What sign(0) means where the network can reach it: 1 or -1.", show_default=False),
-    ] = None
-    percentile: Annotated[
-        float,
-        typer.Option(
-            "--percentile", help="Share of calibration magnitudes that streams hold without saturating, in %."
-        ),
-    ] = 100.0
     logits: Annotated[
         int | None,
         typer.Option(
@@ -66,34 +48,31 @@ class Wanted:
         ),
     ] = None
     name: Annotated[str | None, typer.Option("--name", help="Name of the program.", show_default=False)] = None
-    weight_bits: Annotated[
-        int | None,
-        typer.Option(
-            "--weight-bits",
-            help="Bits of real weights, 8 or 16 (default: 16 in small stems, heads and LAB's taps).",
-            show_default=False,
-        ),
-    ] = None
-    static_collapsed: Annotated[
-        bool,
-        typer.Option(
-            "--static-collapsed",
-            help="Make thresholds computed from the image constants where calibration never moves them.",
-        ),
-    ] = False
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 def takes_model(command: Callable[..., None]) -> Callable[..., None]:
-    """`command(wanted, ...)` as Typer reads it: the fields of Wanted in place of `wanted`."""
+    """`command(wanted, ...)` as Typer reads it: the fields of Wanted and of Options in place of `wanted`."""
     own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
-    model, *options = inspect.signature(Wanted, eval_str=True).parameters.values()
-    every = sorted([model, *own, *options], key=lambda p: p.default is not p.empty)  # the required ones first
+    read = inspect.signature(Wanted, eval_str=True).parameters
+    where = [parameter for name, parameter in read.items() if name != "options"]
+    flags = {f.name: _parameter(f.name, f.default, f.metadata["flag"]) for f in fields(Options) if f.metadata}
+    every = sorted([where[0], *own, *where[1:], *flags.values()], key=lambda p: p.default is not p.empty)
 
     @functools.wraps(command)
     def run(**given: Any) -> None:
-        wanted = Wanted(**{field.name: given.pop(field.name) for field in fields(Wanted)})
+        typed = {name: given.pop(name) for name in flags}
+        options = {name: value for name, value in typed.items() if value != flags[name].default}
+        wanted = Wanted(**{p.name: given.pop(p.name) for p in where}, options=options)
         command(wanted, **given)
 
     run.__signature__ = inspect.Signature([p.replace(kind=p.POSITIONAL_OR_KEYWORD) for p in every])  # type: ignore[attr-defined]
     run.__annotations__ = {p.name: p.annotation for p in every}
     return run
+
+
+def _parameter(name: str, default: Any, flag: Flag) -> inspect.Parameter:
+    """An option of `Options` as Typer has it: --weight-bits for weight_bits; defaults of None and False go unsaid."""
+    option = typer.Option(f"--{name.replace('_', '-')}", help=flag.help, show_default=default not in (None, False))
+    annotation = Annotated.__class_getitem__((flag.takes, option))  # type: ignore[attr-defined]
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)

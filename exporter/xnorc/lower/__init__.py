@@ -9,11 +9,13 @@ bit, and the program is verified after each.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from xnorc.capture import Captured
-from xnorc.errors import LowerError
+from xnorc.errors import Fault, LowerError
 from xnorc.lower.bits.point import lower_point
 from xnorc.lower.builder import Builder
 from xnorc.lower.graph.graph import read_graph
@@ -62,10 +64,22 @@ class Lowered:
         return all(source.exact for source in self.sources) and all(row.exact for row in self.report)
 
 
-def lower(captured: Captured, options: Options, name: str) -> Lowered:
+def lower(
+    captured: Captured,
+    options: Options,
+    name: str,
+    images: Sequence[np.ndarray] = (),
+    on_program: Callable[[str, Program], None] | None = None,
+) -> Lowered:
     """Lower a captured network.
 
+    Args:
+        name: of the program, a C identifier.
+        images: uint8 (N, h, w, ch) each; after every pass over the program its logits are the same on them.
+        on_program: gets the program as it was lowered, and after each pass.
+
     Raises:
+        Fault: a pass changed what the program computes.
         LowerError: an operation has no integer form; it names the source line, what was found and what would be
             accepted.
     """
@@ -95,11 +109,23 @@ def lower(captured: Captured, options: Options, name: str) -> Lowered:
     bits = tuple(b for b in memo.bits.values() if read(b.tensor))
     sources = tuple(s for s in (*memo.sources.values(), *memo.streams.values()) if read(s.tensor))
     program = replace(program, notes=tuple(map(_portable, (*captured.proofs, *captured.notes, *notes))))
+    program = _tidied(program, images, on_program or (lambda _name, _program: None))
+    return Lowered(program, bits, sources, report, captured, options)
+
+
+def _tidied(program: Program, images: Sequence[np.ndarray], told: Callable[[str, Program], None]) -> Program:
+    """The program after PASSES, verified after each and run on the images."""
     program.verify()
+    expected = [program.run(x) for x in images]
+    told("lowered", program)
     for tidy in PASSES:
         program = tidy(program)
         program.verify()
-    return Lowered(program, bits, sources, report, captured, options)
+        for x, logits in zip(images, expected, strict=True):
+            if not np.array_equal(program.run(x), logits):
+                raise Fault(f"lower, pass {tidy.__name__}", "it changed the program's logits")
+        told(tidy.__name__, program)
+    return program
 
 
 def _portable(text: str) -> str:

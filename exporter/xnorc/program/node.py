@@ -46,6 +46,10 @@ class Node:
         """The definition: inputs (N, h, w, ch) in their kinds' dtypes -> output (N, h, w, ch)."""
         raise NotImplementedError
 
+    def unclamped(self, *arrays: np.ndarray) -> np.ndarray | None:
+        """int64 (N, h, w, ch): what `run` clamps to its limits; None for an operation that has no limits."""
+        return None
+
     def check(self, *tensors: Tensor) -> None:
         """Raise ProgramError if the fields contradict each other or the input tensors."""
         raise NotImplementedError

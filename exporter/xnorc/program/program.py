@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from xnorc.errors import ProgramError
+from xnorc.errors import DataError, ProgramError
 from xnorc.program.node import Bounds, Node
 from xnorc.program.tensor import Kind, Tensor
 
@@ -81,6 +81,20 @@ class Program:
     def predict(self, x: np.ndarray) -> np.ndarray:
         """Labels (N,): the index of the greatest logit, the first of equals."""
         return self.run(x).argmax(axis=1)
+
+    def check_labels(self, labels: np.ndarray, where: str = "labels") -> None:
+        """Refuse labels that the network cannot give, so that no share of them is counted.
+
+        Raises:
+            DataError: `where` names them.
+        """
+        labels, classes = np.asarray(labels), self.logits.shape[2]
+        if not len(labels) or (int(labels.min()) >= 0 and int(labels.max()) < classes):
+            return
+        hint = f"the model has classes 0..{classes - 1}"
+        if classes == 1:
+            hint = "the model gives one number, which has no greatest: compare it with a threshold of your own"
+        raise DataError(where, f"{labels.min()}..{labels.max()}", hint)
 
     def verify(self) -> dict[str, Bounds]:
         """Check every precondition that the kernels rely on; returns proved bounds of every tensor.

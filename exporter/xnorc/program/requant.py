@@ -33,10 +33,14 @@ class Requant:
     low: int
     high: int
 
+    def unclamped(self, v: np.ndarray) -> np.ndarray:
+        """v (N, h, w, ch) integers -> int64 of the same shape, before it is clamped."""
+        wide = v.astype(np.int64) * self.mul.astype(np.int64) + self.add
+        return np.asarray(wide >> self.shift)
+
     def apply(self, v: np.ndarray) -> np.ndarray:
         """v (N, h, w, ch) integers -> int64 of the same shape, within low..high."""
-        wide = v.astype(np.int64) * self.mul.astype(np.int64) + self.add
-        return np.clip(wide >> self.shift, self.low, self.high)
+        return np.clip(self.unclamped(v), self.low, self.high)
 
     def check(self, where: str, output: Tensor) -> None:
         """Raise ProgramError unless the fields fit each other and `output`."""

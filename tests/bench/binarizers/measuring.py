@@ -103,14 +103,15 @@ def _exported(network: Any, data: DataSet, run: dict[str, Any], out: Path) -> tu
     """What `xnorc.export` and `xnorc verify` do, on one lowering."""
     import torch
 
-    from xnorc.exporting import lower_module, make_options, write
+    from xnorc.exporting import Exported, lower_module, write
     from xnorc.oracle.compare import compare
+    from xnorc.oracle.judge import judge
 
     h, w, c = data.test.shape
     example = torch.zeros(1, c, h, w)
-    options = make_options(example, calibration(data.train), run["mean"], run["std"])
-    lowered = lower_module(network, example, options, "finn_cnv")
-    write(lowered, out / "program")
+    options = {"calibration": calibration(data.train), "mean": run["mean"], "std": run["std"]}
+    lowered = lower_module(network, example, name="finn_cnv", **options)
+    write(Exported(lowered, judge(lowered)), out / "program")
     found = compare(lowered, data.test.x[:COMPARED], data.test.y[:COMPARED])
     bits = sum(row.elements for row in found.rows if row.kind == "bit")
     return lowered, {

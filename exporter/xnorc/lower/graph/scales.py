@@ -34,11 +34,16 @@ class Scales:
         self._magnitude: dict[fx.Node, float] | None = None
         self._vectors: dict[fx.Node, list[np.ndarray]] = {}
         self._group: dict[fx.Node, fx.Node] = {}
+        self._held: set[fx.Node] = set()  # what becomes a stream at its group's scale: joins and what they add
         for node in known:
             if is_join(node, known) and len({shape_of(operand) for operand in _real_arguments(node, known)}) == 1:
+                self._held.add(node)
                 for operand in _real_arguments(node, known):
+                    self._held.add(operand)
                     self._unite(node, operand)
                     if len(known[operand]) == 1:
+                        # Only a link to the next join up the way: the sums of a dot behind a batch norm, say, are held
+                        # in no stream, and count only where they are added themselves.
                         self._unite(node, known[operand][0])
 
     def magnitude(self, node: fx.Node) -> float:
@@ -86,15 +91,15 @@ class Scales:
         )
 
     def int16(self, node: fx.Node) -> float:
-        """The scale of an int16 stream for a node, shared by its group."""
-        root = self._root(node)
-        members = [n for n in self._group if self._root(n) is root] or [node]
-        reals = [n for n in members if not self._is_dot(n)] or [node]
-        most = max(self.magnitude(n) for n in reals)
-        return (most or 1.0) * HEADROOM / LIMIT16
+        """The scale of an int16 stream for a node, shared by its group: room for the largest of all sums and sides.
 
-    def _is_dot(self, node: fx.Node) -> bool:
-        return self.known.get(node) == (node,) and not is_join(node, self.known)
+        A shortcut may be larger than the sum that it goes into (the other side takes some of it back), be it a
+        convolution, a pool or a join of its own.
+        """
+        root = self._root(node)
+        held = [n for n in self._held if self._root(n) is root]
+        most = max(self.magnitude(n) for n in (node, *held))
+        return (most or 1.0) * HEADROOM / LIMIT16
 
     def _measure(self, asked: fx.Node) -> dict[fx.Node, float]:
         data = self._data(asked)

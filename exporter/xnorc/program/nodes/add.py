@@ -38,10 +38,12 @@ class Add(Node):
         """Half a unit of the result."""
         return (1 << self.shift) >> 1
 
+    def unclamped(self, *arrays: np.ndarray) -> np.ndarray:
+        a, b = (x.astype(np.int64) for x in arrays)
+        return np.asarray((a * self.mul_a + b * self.mul_b + self.round) >> self.shift)
+
     def run(self, *arrays: np.ndarray) -> np.ndarray:
-        a, b = (x.astype(np.int32) for x in arrays)
-        wide = (a * np.int32(self.mul_a) + b * np.int32(self.mul_b) + np.int32(self.round)) >> self.shift
-        return np.clip(wide, self.low, self.high).astype(self.output.kind.dtype)
+        return np.clip(self.unclamped(*arrays), self.low, self.high).astype(self.output.kind.dtype)
 
     def check(self, *tensors: Tensor) -> None:
         expect(

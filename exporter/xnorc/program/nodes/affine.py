@@ -36,10 +36,13 @@ class Affine(Node):
 
     in_kinds: ClassVar[tuple[Kind, ...]] = tuple(Kind)
 
-    def run(self, *arrays: np.ndarray) -> np.ndarray:
+    def unclamped(self, *arrays: np.ndarray) -> np.ndarray:
         at = np.ix_(self.rows, self.cols)
         wide = arrays[0].astype(np.int64) * self.mul[at].astype(np.int64) + self.add[at]
-        return np.clip(wide >> self.shift, self.low, self.high).astype(self.output.kind.dtype)
+        return np.asarray(wide >> self.shift)
+
+    def run(self, *arrays: np.ndarray) -> np.ndarray:
+        return np.clip(self.unclamped(*arrays), self.low, self.high).astype(self.output.kind.dtype)
 
     def check(self, *tensors: Tensor) -> None:
         h, w, ch = tensors[0].shape

@@ -60,6 +60,9 @@ class IConv2d(Node):
         bound = min(max(abs(b) for b in self._sum_bounds(int(low), int(high))), INT32)  # verify() has proved the latter
         return windowed_sum(x, self.weights, self.window, self.groups, self.window.pad_value, bound)
 
+    def unclamped(self, *arrays: np.ndarray) -> np.ndarray | None:
+        return None if self.requant is None else self.requant.unclamped(self.dot(arrays[0]))
+
     def run(self, *arrays: np.ndarray) -> np.ndarray:
         dot = self.dot(arrays[0])
         if self.thresholds is not None:

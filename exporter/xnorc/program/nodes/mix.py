@@ -39,10 +39,13 @@ class Mix(Node):
         """Half a unit of the result."""
         return (1 << self.shift) >> 1
 
-    def run(self, *arrays: np.ndarray) -> np.ndarray:
+    def unclamped(self, *arrays: np.ndarray) -> np.ndarray:
         a, b = (x.astype(np.int64) for x in arrays)
         wide = a * self.mul_a.astype(np.int64) + b * self.mul_b.astype(np.int64) + self.round
-        return np.clip(wide >> self.shift, self.low, self.high).astype(self.output.kind.dtype)
+        return np.asarray(wide >> self.shift)
+
+    def run(self, *arrays: np.ndarray) -> np.ndarray:
+        return np.clip(self.unclamped(*arrays), self.low, self.high).astype(self.output.kind.dtype)
 
     def check(self, *tensors: Tensor) -> None:
         h, w, ch = self.output.shape

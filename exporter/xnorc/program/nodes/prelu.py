@@ -32,10 +32,12 @@ class PRelu(Node):
 
     in_kinds: ClassVar[tuple[Kind, ...]] = (Kind.I8, Kind.I16)
 
-    def run(self, *arrays: np.ndarray) -> np.ndarray:
+    def unclamped(self, *arrays: np.ndarray) -> np.ndarray:
         v = arrays[0].astype(np.int64) - self.before
-        v = np.where(v < 0, (v * self.slope.astype(np.int64) + 2048) >> 12, v) + self.after
-        return np.clip(v, self.low, self.high).astype(self.output.kind.dtype)
+        return np.asarray(np.where(v < 0, (v * self.slope.astype(np.int64) + 2048) >> 12, v) + self.after)
+
+    def run(self, *arrays: np.ndarray) -> np.ndarray:
+        return np.clip(self.unclamped(*arrays), self.low, self.high).astype(self.output.kind.dtype)
 
     def check(self, *tensors: Tensor) -> None:
         ch = tensors[0].shape[2]

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The judge of an export, ahead of the first file: the program against the network itself, on awkward images.
+
+What is compared is said in `xnorc.oracle.compare`.  How many images are taken depends on how long one takes, so that a
+large network is not judged for minutes; the least is four.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from xnorc.errors import Fault, LowerError
+from xnorc.lower import Lowered
+from xnorc.oracle.awkward import Images, awkward, spread
+from xnorc.oracle.compare import Comparison, compare
+from xnorc.program.saturation import Saturation, saturation
+
+SECONDS = 20.0  # that judging may take, about
+MOST = 40  # images at most
+REFUSED = 1e-3  # share of a tensor's values over the calibration images that may be clipped
+ROUNDED = (
+    1e-4  # share of the greatest logit by which an exact program's logits may differ: float32 sums and int32 units
+)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the judge saw.
+
+    Attributes:
+        images: how many of each kind.
+        same_labels: of all, to which both give the same label.
+        rounded_sums: bits or labels differed, and no longer with PyTorch's sums made exact.
+        logits_error: greatest difference of a logit, as a share of the greatest.
+        clipped: tensors that clip values over the calibration images.
+        seconds: it took.
+    """
+
+    images: dict[str, int]
+    same_labels: int
+    rounded_sums: bool
+    logits_error: float
+    clipped: tuple[Saturation, ...]
+    seconds: float
+
+    def document(self) -> dict[str, Any]:
+        """As export.json has it: without the seconds, so that the same model gives the same file."""
+        return {key: value for key, value in asdict(self).items() if key != "seconds"}
+
+    def __str__(self) -> str:
+        total = sum(self.images.values())
+        kinds = ", ".join(f"{count} {kind}" for kind, count in self.images.items())
+        return (
+            f"judged by the network itself on {total} images ({kinds}): {self.same_labels} labels are the same, logits "
+            f"within {100 * self.logits_error:.2g} %; {self.seconds:.1f} s"
+        )
+
+
+def judge(lowered: Lowered, on_step: Callable[[str], None] | None = None) -> Verdict:
+    """Compare, and refuse what must not be written.
+
+    Args:
+        on_step: told what is being done, in a few words.
+
+    Raises:
+        Fault: the program is not the network; names the first tensor or pass.
+        LowerError: a stream clips more of the calibration images than REFUSED, although nothing was to be clipped.
+    """
+    started = perf_counter()
+    given = lowered.options.calibration
+    groups = _images(lowered, given)
+    x = np.concatenate([group.x for group in groups])
+    if on_step is not None:
+        on_step(f"judging by the network itself on {len(x)} images")
+    found = compare(lowered, x)
+    rounded = found.fault is not None or (lowered.exact and not _equal(found))
+    if rounded:
+        exact = compare(lowered, x, exact_sums=True)
+        if exact.fault is not None or (lowered.exact and not _equal(exact)):
+            raise fault(lowered, exact)
+    clipped = () if given is None else saturation(lowered.program, given[spread(len(given), MOST)])
+    _refuse_clipping(lowered, clipped)
+    return Verdict(
+        images={group.kind: len(group.x) for group in groups},
+        same_labels=found.same_labels,
+        rounded_sums=rounded,
+        logits_error=found.logits_error,
+        clipped=tuple(each for each in clipped if each.clipped),
+        seconds=perf_counter() - started,
+    )
+
+
+def _images(lowered: Lowered, given: np.ndarray | None) -> tuple[Images, ...]:
+    """As many as SECONDS allow: one is tried first."""
+    shape = lowered.program.input.shape
+    few = awkward(shape, given, 4)
+    started = perf_counter()
+    compare(lowered, few[-1].x[:1])
+    each = perf_counter() - started
+    count = int(np.clip(SECONDS / 3 / max(each, 1e-6), 4, MOST))
+    return few if count == 4 else awkward(shape, given, count, lowered.program.predict)
+
+
+def _equal(found: Comparison) -> bool:
+    """Nothing differs but by what float32 sums and int32 units come to."""
+    return not found.differing_bits and found.same_labels == found.images and found.logits_error <= ROUNDED
+
+
+def fault(lowered: Lowered, exact: Comparison) -> Fault:
+    """What to say of differences that stay when PyTorch's sums are exact."""
+    row = exact.fault
+    if row is not None:
+        what = (
+            f"{row.forced} of {row.elements} bits of {row.tensor} differ from those that the network makes of the same"
+        )
+        return Fault(row.where, what)
+    first = next((row for row in exact.rows if row.kind == "bit" and row.free), None)
+    return Fault(
+        lowered.captured.where(lowered.captured.logits) if first is None else first.where,
+        f"{exact.differing_bits} bits and {exact.images - exact.same_labels} labels of {exact.images} images are not "
+        f"the network's (logits are off by {100 * exact.logits_error:.2g} %), and rounding does not explain it",
+    )
+
+
+def _refuse_clipping(lowered: Lowered, clipped: tuple[Saturation, ...]) -> None:
+    worst = max(clipped, key=lambda each: each.clipped / each.elements, default=None)
+    if worst is None or lowered.options.percentile < 100.0 or worst.clipped <= REFUSED * worst.elements:
+        return
+    raise LowerError(
+        worst.layer,
+        f"{worst.tensor} would clip {worst.clipped:,} of {worst.elements:,} values of the calibration images, the "
+        f"greatest {worst.excess:.3g} times what it holds",
+        "more or other calibration images; --percentile 99.9 allows clipping",
+    )
