@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The judge of an export, ahead of the first file: the program against the network itself, on awkward images.
 
-What is compared is said in `xnorc.oracle.compare`.  How many images are taken depends on how long one takes, so that a
-large network is not judged for minutes; the least is four.
+What is compared is said in `xnorc.oracle.compare`.  How many images are taken depends on the program's work, so that a
+large network is not judged for minutes; the least is four.  (On its work and not on the clock: the same model gives the
+same export.json.)
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from xnorc.oracle.awkward import Images, awkward, spread
 from xnorc.oracle.compare import Comparison, compare
 from xnorc.program.saturation import Saturation, saturation
 
-SECONDS = 20.0  # that judging may take, about
-MOST = 40  # images at most
+WORK = 5e8  # multiply-accumulates of all images, about: some ten seconds of a processor core
+LEAST, MOST = 4, 40  # images
 REFUSED = 1e-3  # share of a tensor's values over the calibration images that may be clipped
 ROUNDED = (
     1e-4  # share of the greatest logit by which an exact program's logits may differ: float32 sums and int32 units
@@ -83,7 +84,9 @@ def judge(lowered: Lowered, on_step: Callable[[str], None] | None = None) -> Ver
         exact = compare(lowered, x, exact_sums=True)
         if exact.fault is not None or (lowered.exact and not _equal(exact)):
             raise fault(lowered, exact)
-    clipped = () if given is None else saturation(lowered.program, given[spread(len(given), MOST)])
+    clipped = (
+        () if given is None else saturation(lowered.program, given[spread(len(given), sum(len(g.x) for g in groups))])
+    )
     _refuse_clipping(lowered, clipped)
     return Verdict(
         images={group.kind: len(group.x) for group in groups},
@@ -96,14 +99,11 @@ def judge(lowered: Lowered, on_step: Callable[[str], None] | None = None) -> Ver
 
 
 def _images(lowered: Lowered, given: np.ndarray | None) -> tuple[Images, ...]:
-    """As many as SECONDS allow: one is tried first."""
-    shape = lowered.program.input.shape
-    few = awkward(shape, given, 4)
-    started = perf_counter()
-    compare(lowered, few[-1].x[:1])
-    each = perf_counter() - started
-    count = int(np.clip(SECONDS / 3 / max(each, 1e-6), 4, MOST))
-    return few if count == 4 else awkward(shape, given, count, lowered.program.predict)
+    """As many as WORK allows; the border between two labels is looked for where the program is small."""
+    program = lowered.program
+    macs = sum(node.macs(*(program.tensors[name] for name in node.inputs)) for node in program.nodes)
+    count = int(np.clip(WORK / max(macs, 1), LEAST, MOST))
+    return awkward(program.input.shape, given, count, program.predict if count > LEAST else None)
 
 
 def _equal(found: Comparison) -> bool:
@@ -115,9 +115,7 @@ def fault(lowered: Lowered, exact: Comparison) -> Fault:
     """What to say of differences that stay when PyTorch's sums are exact."""
     row = exact.fault
     if row is not None:
-        what = (
-            f"{row.forced} of {row.elements} bits of {row.tensor} differ from those that the network makes of the same"
-        )
+        what = f"{row.forced} of {row.elements} bits of {row.tensor} are not those that the network makes of the same"
         return Fault(row.where, what)
     first = next((row for row in exact.rows if row.kind == "bit" and row.free), None)
     return Fault(
