@@ -94,7 +94,7 @@ def options_of(made: Network) -> dict[str, object]:
 def _lower(made: Network) -> tuple[Lowered, Lowered]:
     """What `xnorc.export` makes, and the same before the passes over the program."""
     example = made.float_images()[:1]
-    options = make_options(example, **options_of(made))  # type: ignore[arg-type]
+    options = make_options(example, **options_of(made))
     step = unfused(capture(made.module, example, tie=options.tie), options, "net")
     program = step.program
     for tidy in PASSES:

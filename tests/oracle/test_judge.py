@@ -62,7 +62,7 @@ def with_thresholds(program: Program, at: int, by: int) -> Program:
     """The least threshold of the node moved by `by`: sums lie on both sides of that one."""
     nodes = list(program.nodes)
     k = [i for i, node in enumerate(nodes) if getattr(node, "thresholds", None) is not None][at]
-    old = nodes[k].thresholds  # type: ignore[attr-defined]
+    old = nodes[k].thresholds
     thr = old.thr.copy()
     thr[..., np.abs(thr.astype(np.int64)).max((0, 1)).argmin()] += by
     nodes[k] = replace(nodes[k], thresholds=replace(old, thr=thr))  # type: ignore[call-arg]
@@ -89,7 +89,7 @@ def test_a_threshold_that_is_off_is_a_fault_at_the_models_line(sound: Lowered, b
 def test_logits_that_are_off_without_a_wrong_bit_are_a_fault(sound: Lowered) -> None:
     def scaled(program: Program) -> Program:
         *others, last = program.nodes
-        return replace(program, nodes=(*others, replace(last, add=last.add + (1 << last.shift) * 2**22)))  # type: ignore[attr-defined, call-arg]
+        return replace(program, nodes=(*others, replace(last, add=last.add + (1 << last.shift) * 2**22)))  # type: ignore[call-arg]
 
     with pytest.raises(Fault, match="rounding does not explain it"):
         judge(broken(sound, scaled))

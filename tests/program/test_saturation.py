@@ -43,8 +43,8 @@ def test_the_limit_itself_is_held_and_the_next_number_is_not() -> None:
     found = saturation_of(add(5), (x, column(0, 1, 0, -1, 0)))
     assert found is not None
     assert (found.elements, found.clipped, found.excess) == (5, 1, (LIMIT + 1) / LIMIT)
-    assert saturation_of(add(5), (x, column(1, 1, -1, 0, 0))).clipped == 2  # type: ignore[union-attr]
-    assert saturation_of(add(1), (column(5), column(6))).excess == 0.0  # type: ignore[union-attr]
+    assert saturation_of(add(5), (x, column(1, 1, -1, 0, 0))).clipped == 2
+    assert saturation_of(add(1), (column(5), column(6))).excess == 0.0
 
 
 @pytest.mark.parametrize(
@@ -68,18 +68,18 @@ def test_every_kind_has_its_own_limit(kind: Kind, most: int) -> None:
 def test_all_operations_that_saturate_are_asked() -> None:
     ones = np.ones(1, np.int32)
     mix = Mix(name="m", inputs=("a", "b"), output=out(2), mul_a=ones, mul_b=3 * ones, shift=1, low=-LIMIT, high=LIMIT)
-    assert saturation_of(mix, (column(2, 30000), column(2, 20000))).clipped == 1  # type: ignore[union-attr]
+    assert saturation_of(mix, (column(2, 30000), column(2, 20000))).clipped == 1
     prelu = PRelu(
         name="p", inputs=("x",), output=out(2), before=0 * ones, slope=np.array([8192], np.int16), after=0 * ones,
         low=-LIMIT, high=LIMIT,
     )  # fmt: skip
-    assert saturation_of(prelu, (column(-20000, 20000),)).clipped == 1  # type: ignore[union-attr]
+    assert saturation_of(prelu, (column(-20000, 20000),)).clipped == 1
     requant = Requant(mul=ones, add=np.zeros(1, np.int64), shift=0, low=-LIMIT, high=LIMIT)
     conv = IConv2d(
         name="c", inputs=("x",), output=out(2), weights=np.full((1, 1, 1, 1), 100, np.int8), window=Window(kh=1, kw=1),
         requant=requant,
     )  # fmt: skip
-    assert saturation_of(conv, (column(400, 300),)).clipped == 1  # type: ignore[union-attr]
+    assert saturation_of(conv, (column(400, 300),)).clipped == 1
     plain = IConv2d(name="c", inputs=("x",), output=out(2, Kind.I32), weights=conv.weights, window=Window(kh=1, kw=1))
     assert saturation_of(plain, (column(400, 300),)) is None
 
