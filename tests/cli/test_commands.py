@@ -65,6 +65,24 @@ def test_a_file_that_defines_a_command_is_one_and_says_where_the_help_shows_it()
     assert all(group.value in told for group in Group)
 
 
+def test_one_new_file_is_a_new_command(tmp_path: Path) -> None:
+    (tmp_path / "greet_all.py").write_text(
+        "from xnorc.cli.place import Group, Place\nPLACE = Place(Group.PROGRAM, 9)\n"
+        "def command(name: str) -> None:\n    print('hello', name)\n"
+    )
+    (tmp_path / "run.py").write_text(
+        "import importlib.util, sys\nimport xnorc\nfrom importlib.machinery import PathFinder\n"
+        "spec = PathFinder.find_spec('xnorc.cli', xnorc.__path__)\n"
+        f"spec.submodule_search_locations.append({str(tmp_path)!r})\n"
+        "module = importlib.util.module_from_spec(spec)\nsys.modules['xnorc.cli'] = module\n"
+        "spec.loader.exec_module(module)\nmodule.main()\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
+    command = [sys.executable, str(tmp_path / "run.py"), "greet-all", "you"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert done.stdout == "hello you\n", done.stderr
+
+
 @pytest.mark.parametrize("name", sorted(FILES))
 def test_help_of_every_command_has_an_example_to_copy(name: str) -> None:
     done = xnorc(name, "--help")

@@ -39,6 +39,40 @@ def test_kinds_are_found_and_say_what_reports_need_of_them() -> None:
     assert [emulators(board) for board in (f4, an386)] == [("renode",), ("qemu",)]
 
 
+LOOP = """
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+from xnorc.targets.target import Target
+
+@dataclass(frozen=True)
+class Loop(Target):
+    kind: ClassVar[str] = "loop"
+
+    @classmethod
+    def emulates(cls, board):
+        return board.core == "cortex-m0"
+
+    def open(self, image: Path, timeout=5.0):
+        raise NotImplementedError
+"""
+
+
+def test_one_new_file_is_a_new_kind_of_target_for_python_and_the_command_line(tmp_path: Path) -> None:
+    (tmp_path / "loop.py").write_text(LOOP)
+    program = f"""
+import xnorc.targets
+xnorc.targets.__path__.append({str(tmp_path)!r})
+from xnorc.boards import load
+from xnorc.cli.arguments import target_of
+from xnorc.targets import emulators, kinds
+assert list(kinds()) == ["host", "loop", "qemu", "renode", "serial"], kinds()
+assert emulators(load("microbit")) == ("loop", "qemu")
+assert target_of("loop", None, "microbit").label == "microbit on loop"
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
 def test_ticks_become_instructions_on_an_emulator_and_cycles_on_a_board() -> None:
     an386, netduino, discovery = load("mps2_an386"), load("netduinoplus2"), load("stm32f4_discovery")
     assert Qemu(an386).count(16) == 10  # 25 MHz: 1.6 ticks an instruction

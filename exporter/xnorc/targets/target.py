@@ -84,7 +84,14 @@ def kinds() -> dict[str, type[Target]]:
     package = importlib.import_module("xnorc.targets")
     for module in pkgutil.iter_modules(package.__path__):
         importlib.import_module(f"{package.__name__}.{module.name}")
-    return {found.kind: found for found in sorted(Target.__subclasses__(), key=lambda found: found.kind)}
+    found: dict[str, type[Target]] = {}
+    left = list(Target.__subclasses__())
+    while left:
+        cls = left.pop()
+        left.extend(cls.__subclasses__())
+        if "kind" in vars(cls) and cls.__module__.startswith(package.__name__ + "."):
+            found[cls.kind] = cls
+    return dict(sorted(found.items()))
 
 
 def kind_of(name: str) -> type[Target]:
