@@ -26,8 +26,8 @@ import torch
 
 from xnorc.capture import capture, run
 from xnorc.errors import XnorcError
-from xnorc.exporting import make_options
 from xnorc.lower import PASSES, Lowered
+from xnorc.options import Options
 from xnorc.oracle.compare import compare
 
 from .native import c_differs
@@ -83,7 +83,7 @@ def _where(error: Exception) -> str:
 
 
 def options_of(made: Network) -> dict[str, object]:
-    """What `make_options` takes."""
+    """What `Options.of` takes."""
     recipe = made.recipe
     return {
         "calibration": made.x, "mean": recipe.mean or None, "std": recipe.std or None, "tie": recipe.tie or None,
@@ -94,7 +94,7 @@ def options_of(made: Network) -> dict[str, object]:
 def _lower(made: Network) -> tuple[Lowered, Lowered]:
     """What `xnorc.export` makes, and the same before the passes over the program."""
     example = made.float_images()[:1]
-    options = make_options(example, **options_of(made))
+    options = Options.of(example.shape, options_of(made))
     step = unfused(capture(made.module, example, tie=options.tie), options, "net")
     program = step.program
     for tidy in PASSES:
