@@ -7,7 +7,8 @@ import numpy as np
 import torch
 from torch import fx
 
-from xnorc.capture import Finite
+from xnorc.capture import Finite, where
+from xnorc.errors import Fault
 from xnorc.lower.chain.codes import TIE
 from xnorc.lower.graph.graph import Graph
 from xnorc.lower.graph.ops import shape_of
@@ -37,5 +38,6 @@ class Reader:
         for code, bit in zip(self.codes, self.bits, strict=True):
             wanted = code if code.ndim == 0 else code.expand(shape_of(self.node)).reshape(-1)[torch.from_numpy(at)]
             out[(values == wanted).numpy()] = TIE if bit is None else bit
-        assert (out >= 0).all(), f"{self.node} takes a value that its table does not hold"
+        if (out < 0).any():  # capture knew fewer values than the operation has
+            raise Fault(where(self.node), f"{self.node.target} takes a value that is none of those known of it")
         return out

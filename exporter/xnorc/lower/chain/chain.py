@@ -22,7 +22,7 @@ import torch
 from torch import fx
 
 from xnorc.capture import Const
-from xnorc.errors import LowerError
+from xnorc.errors import Fault, LowerError
 from xnorc.lower.graph.graph import Graph
 from xnorc.lower.graph.ops import (
     BATCH_NORM,
@@ -160,7 +160,8 @@ class Chain:
         inside = came != FILL
         if inside.all():
             return self._build(source, came, sites)
-        assert is_constant_pad(node)
+        if not is_constant_pad(node):
+            raise Fault(self.where(node), f"{node.target} makes elements that are none of its argument's")
         filler = torch.tensor([fill_value(node)], dtype=dtype_of(node))
         parts = [Step(node, sites[~inside], lambda: filler)]
         if inside.any():

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import fx
 
-from xnorc.capture import Const, Value
+from xnorc.capture import Const, Value, where
+from xnorc.errors import Fault
 from xnorc.lower.graph.ops import PADS, argument, is_call, shape_of
 
 FILL = -1  # a padded element: the argument has none there
@@ -46,7 +47,8 @@ def moved_from(node: fx.Node, values: dict[fx.Node, Value]) -> tuple[fx.Node, np
 
 def _moved_argument(node: fx.Node, values: dict[fx.Node, Value]) -> fx.Node:
     moving = [n for n in node.all_input_nodes if not isinstance(values.get(n), Const)]
-    assert len(moving) >= 1, f"{node} moves nothing"
+    if not moving:
+        raise Fault(where(node), f"{node.target} moves nothing that depends on the image")
     return moving[0]
 
 
