@@ -161,7 +161,9 @@ class Chain:
         if inside.all():
             return self._build(source, came, sites)
         if not is_constant_pad(node):
-            raise Fault(self.where(node), f"{node.target} makes elements that are none of its argument's")
+            raise Fault(
+                self.graph.captured.where(node), f"{node.target} makes elements that are none of its argument's"
+            )
         filler = torch.tensor([fill_value(node)], dtype=dtype_of(node))
         parts = [Step(node, sites[~inside], lambda: filler)]
         if inside.any():
