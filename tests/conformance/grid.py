@@ -2,7 +2,7 @@
 """tests/cases/<op>.toml -> conformance vectors.
 
 A file has a `seed` and `[[case]]` tables.  A field whose value is a list expands the case to one vector per element;
-several such fields give their product.  Fields not given take the defaults of the op's builder below.
+several such fields give their product.  Fields not given take the defaults of the op's `build` in nodes/.
 
     h, w, in_ch, out_ch, groups    numbers
     kernel, stride, dilation       "3x2" (height x width) or a number for both

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`xnorc doctor`: what is installed, what is missing, and the command that installs it."""
+"""`xnorc doctor`: what is installed, what is missing, the command that installs it, and where objects are kept."""
 
 from __future__ import annotations
 
