@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What `export`, `verify` and `report` share: a MODEL argument -> a captured and lowered network (torch, loaded late).
+"""What `export` and `verify` share: a MODEL argument -> a captured and lowered network (torch, loaded late).
 
 Reading a stranger's model can kill the interpreter (torch's strict export does, on some), so commands that read one run
 again in a child process: `isolated()` is the parent's half.
