@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every tensor of a program against PyTorch, one step at a time, on the program's own values.
 
-A program tensor stands for a node of the captured graph: element = scale q + offset (`Source`), or a bit (`Bits`).
+A program tensor stands for a node of the captured graph: element = scale q + offset (`Source`), or a bit (`BitSource`).
 The graph is run once an image, and each such node's result is first compared with the tensor, then replaced by what
 the tensor stands for.  So a node is computed from what the program computed one step before, and no error of an
 earlier step is seen in a later one.  The bounds:
@@ -32,7 +32,7 @@ from xnorc.lower import Lowered, Options
 from xnorc.lower.graph.pixels import images_to_float
 from xnorc.lower.graph.source import Source
 from xnorc.lower.logits import without_softmax
-from xnorc.lower.lowering import Bits
+from xnorc.lower.lowering import BitSource
 
 FLOAT = 2.0**-18  # of the greatest value: what float32 may add to the result of a few operations
 DOTS = (torch.ops.aten.conv2d.default, torch.ops.aten.conv2d.padding, torch.ops.aten.linear.default)
@@ -65,7 +65,7 @@ class _Steps:
         self.trace[self.program.input.name] = x
         known = self.program.tensors
         self.sources: dict[fx.Node, list[Source]] = defaultdict(list)
-        self.bits: dict[fx.Node, list[Bits]] = defaultdict(list)
+        self.bits: dict[fx.Node, list[BitSource]] = defaultdict(list)
         for source in made.sources:
             if source.tensor.name in known and source.node is not made.captured.input:
                 self.sources[source.node].append(source)
@@ -144,7 +144,7 @@ class _Steps:
         inside = torch.from_numpy(source.at >= 0)
         return torch.where(inside, real.to(value.dtype), value.reshape(-1)).reshape(value.shape)
 
-    def _bit(self, bits: Bits, value: torch.Tensor, i: int) -> tuple[str, torch.Tensor]:
+    def _bit(self, bits: BitSource, value: torch.Tensor, i: int) -> tuple[str, torch.Tensor]:
         """(what differs, the value with differing elements replaced by the program's)."""
         table = self.made.captured.values[bits.node]
         assert isinstance(table, Finite)
@@ -172,7 +172,7 @@ class _Steps:
         text += f" ({unknown} values have no code), the first at {at[0]}"
         return text, replaced
 
-    def _explained(self, bits: Bits, want: np.ndarray, i: int) -> np.ndarray:
+    def _explained(self, bits: BitSource, want: np.ndarray, i: int) -> np.ndarray:
         """Elements whose bit is the wanted one if what the node reads is moved by as much as it may be off."""
         node = self.made_by[bits.tensor.name]
         reads = [self._radius(name, i) for name in node.inputs]

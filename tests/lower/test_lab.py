@@ -22,9 +22,9 @@ from xnorc.boards import load as load_board
 from xnorc.deploy import running
 from xnorc.link.session import Verify, stream_samples
 from xnorc.lower import Lowered
-from xnorc.lower.bits.point import lower_point
+from xnorc.lower.bits.binarize_point import lower_binarize_point
 from xnorc.lower.builder import Builder
-from xnorc.lower.dots.calibrated_inputs import inputs_met
+from xnorc.lower.dots.calibrated_windows import calibrated_windows
 from xnorc.lower.dots.operand import operand
 from xnorc.lower.dots.quantise import wide_weights
 from xnorc.lower.graph.graph import read_graph
@@ -347,10 +347,10 @@ def test_what_a_layer_meets_are_the_windows_it_reads() -> None:
     given = images(SHAPE, 8, seed=8)
     made = lowered(net, SHAPE, calibration=given)
     graph = read_graph(made.captured, made.options)
-    lowering = Lowering(graph, Builder(made.program.input), Answers(lower_source, lower_point, lower_stream))
+    lowering = Lowering(graph, Builder(made.program.input), Answers(lower_source, lower_binarize_point, lower_stream))
     conv = next(n for n in made.captured.graph.graph.nodes if is_call(n, DOTS) and n.args[1].meta["val"].shape[1] == 1)
     x = operand(lowering, conv.args[0])
-    met = inputs_met(graph, conv, x)
+    met = calibrated_windows(graph, conv, x)
     assert met is not None
     sums = next(v for k, v in made.program.trace(given).items() if k == x.tensor.name)  # (8, 9, 8, 6)
     padded = np.pad(sums, ((0, 0), (1, 1), (1, 1), (0, 0)))

@@ -16,7 +16,7 @@ import numpy as np
 
 from xnorc.capture import Captured
 from xnorc.errors import Fault, LowerError
-from xnorc.lower.bits.point import lower_point
+from xnorc.lower.bits.binarize_point import lower_binarize_point
 from xnorc.lower.builder import Builder
 from xnorc.lower.graph.graph import read_graph
 from xnorc.lower.graph.ops import DOTS, is_call
@@ -24,7 +24,7 @@ from xnorc.lower.graph.source import Source
 from xnorc.lower.inputs import input_tensor
 from xnorc.lower.layer_rows import Row
 from xnorc.lower.logits import lower_logits
-from xnorc.lower.lowering import Answers, Bits, Lowering
+from xnorc.lower.lowering import Answers, BitSource, Lowering
 from xnorc.lower.sources import lower_source
 from xnorc.lower.streams.stream import lower_stream
 from xnorc.options import Options
@@ -52,7 +52,7 @@ class Lowered:
     """
 
     program: Program
-    bits: tuple[Bits, ...]
+    bits: tuple[BitSource, ...]
     sources: tuple[Source, ...]
     report: tuple[Row, ...]
     captured: Captured
@@ -84,7 +84,7 @@ def lower(
             accepted.
     """
     graph, builder = read_graph(captured, options), Builder(input_tensor(captured.example))
-    lowering = Lowering(graph, builder, Answers(lower_source, lower_point, lower_stream))
+    lowering = Lowering(graph, builder, Answers(lower_source, lower_binarize_point, lower_stream))
     if captured.logits not in graph.origins:
         raise graph.refuse(
             captured.logits, "the logits do not depend on the image", "a network that looks at its input"

@@ -17,14 +17,12 @@ from torch import fx
 
 from xnorc.lower.builder import Builder
 from xnorc.lower.graph.graph import Graph
-from xnorc.lower.graph.source import Source
+from xnorc.lower.graph.source import BitOfRow, Source
 from xnorc.program import Kind, Tensor
-
-BitOfRow = tuple[int | None, ...]
 
 
 @dataclass(frozen=True, eq=False)
-class Bits:
+class BitSource:
     """A binarize point as bits.
 
     Attributes:
@@ -45,7 +43,7 @@ class Answers:
     """The functions that answer; they emit what is not there yet."""
 
     source: Callable[[Lowering, fx.Node], Source]
-    bits: Callable[[Lowering, fx.Node, BitOfRow], Bits]
+    bits: Callable[[Lowering, fx.Node, BitOfRow], BitSource]
     stream: Callable[[Lowering, fx.Node, float, Kind], Source]
 
 
@@ -58,7 +56,7 @@ class Memo:
     """
 
     sources: dict[fx.Node, Source] = field(default_factory=dict)
-    bits: dict[tuple[fx.Node, BitOfRow], Bits] = field(default_factory=dict)
+    bits: dict[tuple[fx.Node, BitOfRow], BitSource] = field(default_factory=dict)
     streams: dict[tuple[fx.Node, float, Kind], Source] = field(default_factory=dict)
     numbers: dict[Tensor, Tensor] = field(default_factory=dict)
 
@@ -79,7 +77,7 @@ class Lowering:
             made[node] = self.answers.source(self, node)
         return made[node]
 
-    def bits_of(self, node: fx.Node, bit_of_row: BitOfRow) -> Bits:
+    def bits_of(self, node: fx.Node, bit_of_row: BitOfRow) -> BitSource:
         """The bits of a binarize point."""
         made, key = self.memo.bits, (node, bit_of_row)
         if key not in made:

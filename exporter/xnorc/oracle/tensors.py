@@ -16,7 +16,7 @@ from xnorc.lower import Lowered
 from xnorc.lower.graph.pixels import images_to_float
 from xnorc.lower.graph.source import Source
 from xnorc.lower.logits import without_softmax
-from xnorc.lower.lowering import Bits
+from xnorc.lower.lowering import BitSource
 from xnorc.program import Kind, Node, Program, Tensor
 from xnorc.program.saturation import saturation_of
 
@@ -64,7 +64,7 @@ class Watch:
         self.scores = without_softmax(lowered.captured)
         known = self.program.tensors
         self.made = {n.output.name: n for n in self.program.nodes}
-        self.stands: dict[str, Bits | Source] = {b.tensor.name: b for b in lowered.bits if b.tensor.name in known}
+        self.stands: dict[str, BitSource | Source] = {b.tensor.name: b for b in lowered.bits if b.tensor.name in known}
         self.stands |= {
             s.tensor.name: s for s in lowered.sources if s.tensor.name in known and s.tensor.name not in self.stands
         }
@@ -118,7 +118,7 @@ class Watch:
         stands = self.stands[name]
         value = floats[stands.node].reshape(-1).double()
         out = free.reshape(-1).copy()
-        if isinstance(stands, Bits):
+        if isinstance(stands, BitSource):
             out[stands.at] = _bits(stands, value, self.lowered)
         else:
             inside = stands.at >= 0
@@ -148,7 +148,7 @@ class Watch:
             whole = node.output.kind is Kind.BIT or _in(node, self.program).kind is Kind.BIT or not _rounds(node)
             if whole and known.issuperset(node.inputs):
                 found.add(name)
-            if isinstance(stands, Bits) or (stands.exact if stands is not None else name in found):
+            if isinstance(stands, BitSource) or (stands.exact if stands is not None else name in found):
                 known.add(name)
         return found
 
@@ -169,7 +169,7 @@ class Watch:
         return tuple(sorted(rows, key=lambda r: order[r.tensor]))
 
 
-def _bits(stands: Bits, value: torch.Tensor, lowered: Lowered) -> np.ndarray:
+def _bits(stands: BitSource, value: torch.Tensor, lowered: Lowered) -> np.ndarray:
     """uint8 (elements,): the bit of the value that each element has."""
     table = lowered.captured.values[stands.node]
     assert isinstance(table, Finite)

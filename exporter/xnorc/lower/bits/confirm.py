@@ -18,7 +18,7 @@ from xnorc.capture import run
 from xnorc.lower.chain.bit_reader import Reader
 from xnorc.lower.chain.codes import TIE
 from xnorc.lower.graph.graph import Graph
-from xnorc.lower.graph.source import Source
+from xnorc.lower.graph.source import BitOfRow, Source
 from xnorc.program import ALWAYS, NEVER, Thresholds
 
 ROUNDS = 3
@@ -37,7 +37,7 @@ def confirm(
     graph: Graph,
     node: fx.Node,
     parts: list[Part],
-    bit_of_row: tuple[int | None, ...],
+    bit_of_row: BitOfRow,
     bits_at: Callable[[list[np.ndarray]], np.ndarray],
 ) -> None:
     """Compare on ROUNDS random maps; `bits_at` turns the parts' bits (h, w, ch) into the point's flat elements.

@@ -25,16 +25,17 @@ from torch import fx
 from xnorc.lower.bits.margin import margin
 from xnorc.lower.bits.threshold import compressed, emit_threshold
 from xnorc.lower.builder import Builder
-from xnorc.lower.chain.comparison import Sides, before_moves, entry
+from xnorc.lower.chain.comparison import DynamicComparison, before_moves, entry
 from xnorc.lower.graph.graph import Graph, layer_of
 from xnorc.lower.graph.ops import shape_of
 from xnorc.lower.graph.positions import broadcast_from
 from xnorc.lower.graph.scales import VECTOR
+from xnorc.lower.graph.source import BitOfRow
 from xnorc.lower.layer_rows import DynamicThresholdRow
-from xnorc.lower.lowering import Bits, Lowering
+from xnorc.lower.lowering import BitSource, Lowering
 from xnorc.lower.streams.affine import fixed_point
-from xnorc.lower.streams.average import affine_ahead
-from xnorc.lower.streams.stream import carried
+from xnorc.lower.streams.average import affine_input
+from xnorc.lower.streams.stream import open_stream
 from xnorc.program import Kind, Tensor
 from xnorc.program.nodes.affine import Affine
 from xnorc.program.nodes.compare import Compare
@@ -44,7 +45,7 @@ CONSTANT = 2.0**-9  # a threshold that moves by less than this share of the map'
 LIMIT = 2**30  # beyond every sum: T saturates there
 
 
-def lower_dynamic(lowering: Lowering, node: fx.Node, found: Sides, bit_of_row: tuple[int | None, ...]) -> Bits:
+def lower_dynamic(lowering: Lowering, node: fx.Node, found: DynamicComparison, bit_of_row: BitOfRow) -> BitSource:
     """Emit the thresholds and the comparison of a dynamic point.
 
     Raises:
@@ -52,53 +53,54 @@ def lower_dynamic(lowering: Lowering, node: fx.Node, found: Sides, bit_of_row: t
     """
     graph, builder = lowering.graph, lowering.builder
     flips = margin(graph, node, found.end, bit_of_row)
-    source, slope, offset, at = affine_ahead(lowering, found.p)
+    x = affine_input(lowering, found.compared)
+    source, at = x.source, x.at
     if source.tensor.kind is Kind.BIT:
         raise graph.refuse(node, "bits are compared with a threshold computed from the image", "real values")
     if (at < 0).any():
         raise graph.refuse(node, "a binarized map with constant elements", "pad after the binarizer, not before it")
     h, w, ch = source.tensor.shape
-    spread = broadcast_from(shape_of(found.p), shape_of(found.end))
+    spread = broadcast_from(shape_of(found.compared), shape_of(found.end))
     channels = at[spread] % ch
-    k, b = (_per_channel(graph, node, found, values[spread], channels, ch) for values in (slope, offset))
+    k, b = (_per_channel(graph, node, found, values[spread], channels, ch) for values in (x.slope, x.offset))
     reach = float(max(np.abs(source.low).max(), np.abs(source.high).max()))
     layer = layer_of(node)
-    vector = before_moves(found.t)
+    vector = before_moves(found.threshold)
     if int(np.prod(shape_of(vector))) > VECTOR:
         raise graph.refuse(vector, "thresholds are expanded to a map and worked on there", "expand them last")
     images = graph.scales.vectors(vector)  # (images, elements)
     of_channel = np.zeros(ch, np.int64)
-    of_channel[channels] = entry(graph, found.t, vector, found.end)
+    of_channel[channels] = entry(graph, found.threshold, vector, found.end)
     moves = np.ptp(images, axis=0)[of_channel]
-    moving = moves > CONSTANT * graph.scales.reach(found.p)
+    moving = moves > CONSTANT * graph.scales.reach(found.compared)
     static = not moving.any() and graph.options.static_collapsed
-    flip = (k * found.p_sign < 0) != (not flips.rises)
+    flip = (k * found.compared_sign < 0) != (not flips.rises)
     if static:
-        level = images.mean(axis=0)[of_channel] * found.t_sign
-        k = k * found.p_sign
+        level = images.mean(axis=0)[of_channel] * found.threshold_sign
+        k = k * found.compared_sign
         k = np.where(k == 0, 1e-30, k)
-        real = (flips.at - found.p_sign * b - level) / k
+        real = (flips.at - found.compared_sign * b - level) / k
         thr = np.clip(np.where((k > 0) == flips.included, np.ceil(real), np.floor(real) + 1), -LIMIT, LIMIT)
         whole = np.broadcast_to(thr.astype(np.int64), (h, w, ch))
         bits = emit_threshold(builder, layer, source.tensor, compressed([whole], flip))
         _tell(lowering, node, found, moving, images, static, bits)
-        return Bits(node, bits, at[spread], bit_of_row)
-    t = carried(lowering, vector)
+        return BitSource(node, bits, at[spread], bit_of_row)
+    t = open_stream(lowering, vector)
     place = _arranged(graph, node, t.at[of_channel], t.tensor)
     u, a = t.scale[of_channel], t.offset[of_channel]
-    k = _steep(k * found.p_sign, u, reach)
-    ratio = -found.t_sign * u / k
+    k = _steep(k * found.compared_sign, u, reach)
+    ratio = -found.threshold_sign * u / k
     beyond = reach + np.abs(ratio) * int(t.high.max()) + 2  # here a bit is constant, and farther only costs room
-    start = np.clip((flips.at - found.p_sign * b - found.t_sign * a) / k, -beyond, beyond)
+    start = np.clip((flips.at - found.compared_sign * b - found.threshold_sign * a) / k, -beyond, beyond)
     thresholds = _thresholds(builder, layer, place, int(t.high.max()), ratio, start, (k > 0) == flips.included)
     output = builder.tensor(f"{layer}_bits", source.tensor.shape, Kind.BIT)
     compare = Compare(name=layer, inputs=(source.tensor.name, thresholds.name), output=output, flip=flip)
     _tell(lowering, node, found, moving, images, static, builder.emit(compare))
-    return Bits(node, output, at[spread], bit_of_row)
+    return BitSource(node, output, at[spread], bit_of_row)
 
 
 def _per_channel(
-    graph: Graph, node: fx.Node, found: Sides, values: np.ndarray, channels: np.ndarray, ch: int
+    graph: Graph, node: fx.Node, found: DynamicComparison, values: np.ndarray, channels: np.ndarray, ch: int
 ) -> np.ndarray:
     """One number a channel of the tensor, from one an element."""
     out = np.zeros(ch)
@@ -160,7 +162,7 @@ def _thresholds(
 def _tell(
     lowering: Lowering,
     node: fx.Node,
-    found: Sides,
+    found: DynamicComparison,
     moving: np.ndarray,
     images: np.ndarray,
     static: bool,

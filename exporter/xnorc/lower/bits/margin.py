@@ -14,6 +14,7 @@ from xnorc.lower.chain.chain import Chain
 from xnorc.lower.chain.codes import TIE
 from xnorc.lower.graph.graph import Graph
 from xnorc.lower.graph.ops import shape_of, short_name
+from xnorc.lower.graph.source import BitOfRow
 
 STEPS = 1024  # margins asked on either side of 0
 HALVINGS = 60
@@ -31,7 +32,7 @@ class Margin:
     included: bool = True
 
 
-def margin(graph: Graph, node: fx.Node, end: fx.Node, bit_of_row: tuple[int | None, ...]) -> Margin:
+def margin(graph: Graph, node: fx.Node, end: fx.Node, bit_of_row: BitOfRow) -> Margin:
     """Where the point `node` flips as a function of `end`, a real map; of the difference of both sides where the
     point itself compares (`end` is `node`).
 

@@ -23,12 +23,12 @@ from xnorc.lower.chain.monotone import is_monotone
 from xnorc.lower.graph.graph import Graph, layer_of
 from xnorc.lower.graph.ops import shape_of
 from xnorc.lower.graph.pool_window import pool_window, window_pairs
-from xnorc.lower.graph.source import Source, canonical, program_shape
-from xnorc.lower.lowering import Bits, Lowering
+from xnorc.lower.graph.source import BitOfRow, Source, canonical, program_shape
+from xnorc.lower.lowering import BitSource, Lowering
 from xnorc.program import Window
 
 
-def lower_pooled(lowering: Lowering, node: fx.Node, pool: fx.Node, bit_of_row: tuple[int | None, ...]) -> Bits | None:
+def lower_pooled(lowering: Lowering, node: fx.Node, pool: fx.Node, bit_of_row: BitOfRow) -> BitSource | None:
     """The point behind one max pool on sums, as thresholds and a pool of bits; None where that is not legal."""
     graph, builder = lowering.graph, lowering.builder
     before = pool.args[0]
@@ -63,14 +63,14 @@ def lower_pooled(lowering: Lowering, node: fx.Node, pool: fx.Node, bit_of_row: t
         return pooled.run(maps[0][None])[0].reshape(-1)[at]
 
     confirm(graph, node, [Part(source, found.thresholds)], bit_of_row, bits_at)
-    return Bits(node, builder.emit(pooled), at, bit_of_row)
+    return BitSource(node, builder.emit(pooled), at, bit_of_row)
 
 
 def _falling(
     graph: Graph,
     node: fx.Node,
     tail: Chain,
-    bit_of_row: tuple[int | None, ...],
+    bit_of_row: BitOfRow,
     pooled: tuple[int, ...],
     channels: int,
 ) -> np.ndarray | None:
@@ -93,7 +93,7 @@ def _question(
     window: Window,
     head: Chain,
     tail: Chain,
-    bit_of_row: tuple[int | None, ...],
+    bit_of_row: BitOfRow,
 ) -> Question:
     """One element for every (element of the point, element in its window)."""
     before = pool.args[0]

@@ -19,7 +19,7 @@ from xnorc.lower.chain.chain import Chain
 from xnorc.lower.chain.monotone import is_monotone
 from xnorc.lower.graph.graph import Graph, layer_of
 from xnorc.lower.graph.ops import shape_of
-from xnorc.lower.graph.source import Source
+from xnorc.lower.graph.source import BitOfRow, Source
 from xnorc.lower.layer_rows import ThresholdRow
 from xnorc.lower.lowering import Lowering
 from xnorc.lower.unread_places import fill_unread
@@ -53,7 +53,7 @@ class Question:
 
 
 def lower_threshold(
-    lowering: Lowering, node: fx.Node, stops: tuple[fx.Node, ...], bit_of_row: tuple[int | None, ...]
+    lowering: Lowering, node: fx.Node, stops: tuple[fx.Node, ...], bit_of_row: BitOfRow
 ) -> list[tuple[Tensor, np.ndarray, np.ndarray]]:
     """Emit one Threshold for each stop that elements of a point come from.
 
@@ -87,9 +87,7 @@ def lower_threshold(
     return made
 
 
-def _question(
-    graph: Graph, node: fx.Node, source: Source, elements: np.ndarray, bit_of_row: tuple[int | None, ...]
-) -> Question:
+def _question(graph: Graph, node: fx.Node, source: Source, elements: np.ndarray, bit_of_row: BitOfRow) -> Question:
     reader = Reader(graph, node, bit_of_row)
     chain = Chain(graph, node, elements, [source.node])
     of_site, sites = chain.classes([source.classes()])

@@ -12,6 +12,7 @@ from xnorc.errors import Fault
 from xnorc.lower.chain.codes import TIE
 from xnorc.lower.graph.graph import Graph
 from xnorc.lower.graph.ops import shape_of
+from xnorc.lower.graph.source import BitOfRow
 
 
 class Reader:
@@ -22,7 +23,7 @@ class Reader:
         bit_of_row: bit of each row of its table; None for sign(0).
     """
 
-    def __init__(self, graph: Graph, node: fx.Node, bit_of_row: tuple[int | None, ...]) -> None:
+    def __init__(self, graph: Graph, node: fx.Node, bit_of_row: BitOfRow) -> None:
         finite = graph.values[node]
         assert isinstance(finite, Finite)
         self.node, self.codes = node, finite.codes

@@ -109,8 +109,8 @@ class Chain:
             return self._enter(node, at, sites)
         if isinstance(value, Const):
             return self._constant(value.tensor, at, sites, node)
-        if node in self.graph.transparent:
-            return self._build(self.graph.transparent[node], at, sites)
+        if node in self.graph.sign_factors:
+            return self._build(self.graph.sign_factors[node], at, sites)
         if node not in self.path:
             self.path.append(node)
         if is_moving(node):

@@ -20,17 +20,23 @@ COMPARISONS = {"ge": 1, "gt": 1, "le": -1, "lt": -1}
 
 
 @dataclass(frozen=True, eq=False)
-class Sides:
-    """p and t of `bit = f(p_sign * p + t_sign * t)`; `end` is what f starts from."""
+class DynamicComparison:
+    """bit = f(compared_sign * compared + threshold_sign * threshold), where f is what lies behind `end`.
 
-    p: fx.Node
-    t: fx.Node
-    p_sign: int
-    t_sign: int
+    Attributes:
+        compared: the map; threshold: one number for each of its channels, computed from it.
+        compared_sign, threshold_sign: +1 or -1.
+        end: the sum or difference of both; the binarize point itself where that compares them.
+    """
+
+    compared: fx.Node
+    threshold: fx.Node
+    compared_sign: int
+    threshold_sign: int
     end: fx.Node
 
 
-def sides(graph: Graph, node: fx.Node, stops: tuple[fx.Node, ...]) -> Sides | None:
+def dynamic_comparison(graph: Graph, node: fx.Node, stops: tuple[fx.Node, ...]) -> DynamicComparison | None:
     """The two sides of a point that compares a map with one number a channel of its own; None for other points."""
     if short_name(node) in COMPARISONS and len(node.all_input_nodes) == 2:
         end, signs = node, (COMPARISONS[short_name(node)], -COMPARISONS[short_name(node)])
@@ -46,9 +52,9 @@ def sides(graph: Graph, node: fx.Node, stops: tuple[fx.Node, ...]) -> Sides | No
     assert isinstance(first, fx.Node)
     assert isinstance(second, fx.Node)
     if _depends(graph, second, first) and _one_a_channel(graph, second, end):
-        return Sides(first, second, signs[0], signs[1], end)
+        return DynamicComparison(first, second, signs[0], signs[1], end)
     if _depends(graph, first, second) and _one_a_channel(graph, first, end):
-        return Sides(second, first, signs[1], signs[0], end)
+        return DynamicComparison(second, first, signs[1], signs[0], end)
     return None
 
 

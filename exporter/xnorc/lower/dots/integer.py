@@ -8,7 +8,7 @@ import numpy as np
 from torch import fx
 
 from xnorc.lower.builder import Builder
-from xnorc.lower.dots.calibrated_inputs import inputs_met
+from xnorc.lower.dots.calibrated_windows import calibrated_windows
 from xnorc.lower.dots.float_noise import measured_noise
 from xnorc.lower.dots.geometry import Geometry, arranged, output_channel
 from xnorc.lower.dots.narrow import narrowed, only_rounded
@@ -56,9 +56,11 @@ def integer_dot(
     else:
         if taps:
             q, step = wide_weights(real, max(abs(end) for end in ends))
-        met = None if taps or exact.all() or not rounds_for_inputs(graph, node) else inputs_met(graph, node, x)
-        if met is not None:
-            closer, short = rounded_in_groups(real, step, met)
+        windows = (
+            None if taps or exact.all() or not rounds_for_inputs(graph, node) else calibrated_windows(graph, node, x)
+        )
+        if windows is not None:
+            closer, short = rounded_in_groups(real, step, windows)
             if fits(closer, kind):
                 q, offset = closer, offset + short[output_channel(node)]
         output = _emit(builder, node, q.reshape(w.shape), where, f"{layer_of(node)}_sum")

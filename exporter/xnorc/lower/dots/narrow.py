@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 from torch import fx
 
-from xnorc.lower.chain.comparison import sides
+from xnorc.lower.chain.comparison import dynamic_comparison
 from xnorc.lower.dots.geometry import output_channel
 from xnorc.lower.dots.real_weights import takes_wide_taps
 from xnorc.lower.graph.graph import Graph
@@ -30,9 +30,9 @@ def only_rounded(graph: Graph, node: fx.Node) -> bool:
     the image, and the channel averages that these are made of."""
     compared: dict[fx.Node, fx.Node] = {}  # what compares -> the origin of the map
     for point in graph.points:
-        found = sides(graph, point, graph.behind(point))
-        if found is not None and len(graph.origins[found.p]) == 1:
-            compared[found.end] = graph.origins[found.p][0]
+        found = dynamic_comparison(graph, point, graph.behind(point))
+        if found is not None and len(graph.origins[found.compared]) == 1:
+            compared[found.end] = graph.origins[found.compared][0]
     readers = graph.readers(node)
     mine = [reader for reader in readers if compared.get(reader) is node or _is_wide_stencil(graph, reader)]
     return bool(mine) and all(reader in mine or is_call(reader, AVERAGES) for reader in readers)

@@ -21,7 +21,7 @@ from xnorc.lower.dots.quantise import int8_weights
 from xnorc.lower.dots.real_weights import channel_slopes, fits, folded, takes_16_bits
 from xnorc.lower.graph.graph import Graph
 from xnorc.lower.graph.ops import DOTS, is_call, is_moving, shape_of
-from xnorc.lower.graph.source import Source
+from xnorc.lower.graph.source import BitOfRow, Source
 from xnorc.lower.lowering import Lowering
 from xnorc.lower.streams.affine import emit_affine
 from xnorc.program import Kind, Tensor
@@ -52,7 +52,7 @@ class Operand:
     bounds: tuple[int, int] | None = None
 
 
-def rows_to_bits(finite: Finite) -> tuple[int | None, ...] | None:
+def rows_to_bits(finite: Finite) -> BitOfRow | None:
     """The bit of each row of a table of two values: 1 for the greater.
 
     Rows strictly between two others (sign(0) between -1 and +1) have none: whether a sum can reach them is for the
@@ -84,7 +84,7 @@ def operand(lowering: Lowering, node: fx.Node) -> Operand:
     return _integer(lowering, node)
 
 
-def _binary(lowering: Lowering, node: fx.Node, finite: Finite, bit_of_row: tuple[int | None, ...]) -> Operand:
+def _binary(lowering: Lowering, node: fx.Node, finite: Finite, bit_of_row: BitOfRow) -> Operand:
     graph = lowering.graph
     bits = lowering.bits_of(finite.src, bit_of_row)
     elements = int(np.prod(shape_of(node)))

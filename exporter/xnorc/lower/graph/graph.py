@@ -9,7 +9,7 @@ from torch import fx
 
 from xnorc.capture import Captured, Value, module_path
 from xnorc.errors import LowerError
-from xnorc.lower.graph.origins import Origins, Transparent, find_origins, origin_of_arguments
+from xnorc.lower.graph.origins import Origins, SignFactors, find_origins, origin_of_arguments
 from xnorc.lower.graph.positive_factors import positive_factors
 from xnorc.lower.graph.scales import Scales
 from xnorc.options import Options
@@ -23,7 +23,7 @@ class Graph:
         captured, options: what is exported, and how.
         origins: for every node that depends on the image, the nodes whose integers it is made of.
         points: the origins that are bits.
-        transparent: positive factors ahead of a sign -> the factor whose sign decides.
+        sign_factors: positive factors ahead of a sign -> the factor whose sign decides.
         scales: how large real nodes get on the calibration images.
     """
 
@@ -31,7 +31,7 @@ class Graph:
     options: Options
     origins: Origins
     points: frozenset[fx.Node]
-    transparent: Transparent
+    sign_factors: SignFactors
     scales: Scales
 
     @property
@@ -54,7 +54,7 @@ class Graph:
 
     def behind(self, node: fx.Node) -> tuple[fx.Node, ...]:
         """The origins of a node's arguments: what a binarize point or a join is made of."""
-        return origin_of_arguments(node, self.origins, self.transparent)
+        return origin_of_arguments(node, self.origins, self.sign_factors)
 
     def readers(self, node: fx.Node) -> list[fx.Node]:
         """The origins that an origin's values go to."""
@@ -67,10 +67,10 @@ class Graph:
 
 def read_graph(captured: Captured, options: Options) -> Graph:
     """Find the origins of a captured network."""
-    transparent = positive_factors(captured)
-    origins, points = find_origins(captured, transparent)
+    sign_factors = positive_factors(captured)
+    origins, points = find_origins(captured, sign_factors)
     scales = Scales(captured, options, origins)
-    return Graph(captured, options, origins, frozenset(points), transparent, scales)
+    return Graph(captured, options, origins, frozenset(points), sign_factors, scales)
 
 
 def layer_of(node: fx.Node) -> str:

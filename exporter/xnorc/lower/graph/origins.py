@@ -14,10 +14,10 @@ from xnorc.capture import Captured, Const, Finite
 from xnorc.lower.graph.ops import CASTS, is_call, is_cat, is_elementwise, is_moving
 
 Origins = dict[fx.Node, tuple[fx.Node, ...]]
-Transparent = dict[fx.Node, fx.Node]
+SignFactors = dict[fx.Node, fx.Node]
 
 
-def find_origins(captured: Captured, transparent: Transparent) -> tuple[Origins, set[fx.Node]]:
+def find_origins(captured: Captured, sign_factors: SignFactors) -> tuple[Origins, set[fx.Node]]:
     """(the origins of every node that depends on the input, in graph order; the binarize points among them).
 
     More than one origin occurs only below a cat.  Points are those that reach a dot, and those whose two values
@@ -25,12 +25,12 @@ def find_origins(captured: Captured, transparent: Transparent) -> tuple[Origins,
     """
     points = {point.node for point in captured.points}
     while True:
-        known = _origins(captured, transparent, points)
+        known = _origins(captured, sign_factors, points)
         more = {
             value.src
             for node in known
             if known[node] == (node,) and node not in points
-            for argument in _arguments(node, transparent)
+            for argument in _arguments(node, sign_factors)
             if isinstance(value := captured.values.get(argument), Finite) and value.src in known
         } - points
         if not more:
@@ -38,12 +38,12 @@ def find_origins(captured: Captured, transparent: Transparent) -> tuple[Origins,
         points |= more
 
 
-def _origins(captured: Captured, transparent: Transparent, points: set[fx.Node]) -> Origins:
+def _origins(captured: Captured, sign_factors: SignFactors, points: set[fx.Node]) -> Origins:
     result: Origins = {}
     for node in captured.graph.graph.nodes:
         if node.op == "output" or isinstance(captured.values.get(node), Const) or node.op == "get_attr":
             continue
-        found = [result[n] for n in _arguments(node, transparent) if n in result]
+        found = [result[n] for n in _arguments(node, sign_factors) if n in result]
         moves = is_moving(node) and len(found) == 1  # an index that depends on the image is no mere move
         through = is_elementwise(node) or moves or is_cat(node)
         if node in points or not found or not through:
@@ -55,13 +55,13 @@ def _origins(captured: Captured, transparent: Transparent, points: set[fx.Node])
     return result
 
 
-def origin_of_arguments(node: fx.Node, known: Origins, transparent: Transparent) -> tuple[fx.Node, ...]:
+def origin_of_arguments(node: fx.Node, known: Origins, sign_factors: SignFactors) -> tuple[fx.Node, ...]:
     """The origins of a node's own arguments: what a binarize point or a join is made of."""
-    found = [known[n] for n in _arguments(node, transparent) if n in known]
+    found = [known[n] for n in _arguments(node, sign_factors) if n in known]
     return tuple(dict.fromkeys(o for each in found for o in each))
 
 
-def _arguments(node: fx.Node, transparent: Transparent) -> list[fx.Node]:
-    if node in transparent:
-        return [transparent[node]]
+def _arguments(node: fx.Node, sign_factors: SignFactors) -> list[fx.Node]:
+    if node in sign_factors:
+        return [sign_factors[node]]
     return node.all_input_nodes[:1] if is_call(node, CASTS) else node.all_input_nodes

@@ -13,6 +13,8 @@ from torch import fx
 
 from xnorc.program import Tensor
 
+BitOfRow = tuple[int | None, ...]  # of each row of a two-valued node's table its bit; None for a tie, as sign(0)
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Source:

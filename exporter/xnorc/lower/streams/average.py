@@ -48,8 +48,9 @@ def lower_average(lowering: Lowering, node: fx.Node) -> Source:
     before = node.args[0]
     assert isinstance(before, fx.Node)
     pooling = _pooling(graph, node, before)
-    source, *ahead = affine_ahead(lowering, before)
-    slope, offset, at = (pooling.channels_first(values) for values in ahead)
+    x = affine_input(lowering, before)
+    source = x.source
+    slope, offset, at = (pooling.channels_first(values) for values in (x.slope, x.offset, x.at))
     ch, h, w = pooling.map_shape[1:]
     tensor, _ = routed(lowering, node, source.tensor, at, (h, w, ch), nchw=True)
     per_channel_slope, per_channel_offset = slope.reshape(ch, -1), offset.reshape(ch, -1)
@@ -87,9 +88,18 @@ def lower_average(lowering: Lowering, node: fx.Node) -> Source:
     )
 
 
-def affine_ahead(lowering: Lowering, before: fx.Node) -> tuple[Source, np.ndarray, np.ndarray, np.ndarray]:
-    """(source, slope, offset, index in its tensor) for every element that is pooled, over an affine chain; else a
-    stream."""
+@dataclass(frozen=True, eq=False)
+class AffineInput:
+    """Element e of a real node is slope[e] * q + offset[e], q being element at[e] of the source's tensor."""
+
+    source: Source
+    slope: np.ndarray
+    offset: np.ndarray
+    at: np.ndarray
+
+
+def affine_input(lowering: Lowering, before: fx.Node) -> AffineInput:
+    """A real node over the integers of its origin where the way there is affine; else as a stream."""
     graph = lowering.graph
     stops = graph.origins[before]
     elements = np.arange(int(np.prod(shape_of(before))))
@@ -99,9 +109,9 @@ def affine_ahead(lowering: Lowering, before: fx.Node) -> tuple[Source, np.ndarra
         if (chain.entry >= 0).all():
             found = affine(graph, chain, source)
             if found is not None:
-                return source, found.slope, found.offset, source.at[chain.entry_at]
+                return AffineInput(source, found.slope, found.offset, source.at[chain.entry_at])
     made = lowering.stream(before, graph.scales.int16(before))
-    return made, made.scale, made.offset, made.at
+    return AffineInput(made, made.scale, made.offset, made.at)
 
 
 def _map_of(graph: Graph, before: fx.Node, places: int) -> tuple[int, int]:

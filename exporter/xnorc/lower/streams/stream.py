@@ -60,7 +60,7 @@ def lower_stream(lowering: Lowering, node: fx.Node, unit: float, kind: Kind) -> 
     )
 
 
-def carried(lowering: Lowering, node: fx.Node) -> Source:
+def open_stream(lowering: Lowering, node: fx.Node) -> Source:
     """The integers that a real node is an affine function of, through whatever clips, PReLUs and tables come before:
     a stream that leaves its last affine step to the reader.
 

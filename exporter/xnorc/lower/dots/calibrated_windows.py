@@ -17,7 +17,7 @@ ELEMENTS = 2**22  # of all windows of the images taken, about
 WINDOWS = 4096  # kept of each group, evenly spread
 
 
-def inputs_met(graph: Graph, node: fx.Node, x: Operand) -> np.ndarray | None:
+def calibrated_windows(graph: Graph, node: fx.Node, x: Operand) -> np.ndarray | None:
     """float64 (groups, samples, inputs), inputs in the order of a weight's row; None without calibration, or where the
     padding is given by name.
 

@@ -12,19 +12,19 @@ from xnorc.lower.bits.bit_pool import bit_pool
 from xnorc.lower.bits.dynamic import lower_dynamic
 from xnorc.lower.bits.pooled_threshold import lower_pooled
 from xnorc.lower.bits.threshold import lower_threshold
-from xnorc.lower.chain.comparison import sides
+from xnorc.lower.chain.comparison import dynamic_comparison
 from xnorc.lower.dots.operand import operand
 from xnorc.lower.graph.graph import Graph, layer_of
 from xnorc.lower.graph.ops import MAX_POOL, is_call, is_cat, shape_of
 from xnorc.lower.graph.pool_window import pool_window
 from xnorc.lower.graph.positions import FILL, joined_from
-from xnorc.lower.graph.source import canonical, program_shape
-from xnorc.lower.lowering import Bits, Lowering
+from xnorc.lower.graph.source import BitOfRow, canonical, program_shape
+from xnorc.lower.lowering import BitSource, Lowering
 from xnorc.lower.routing import assembled, routed
 from xnorc.program import Tensor
 
 
-def lower_point(lowering: Lowering, node: fx.Node, bit_of_row: tuple[int | None, ...]) -> Bits:
+def lower_binarize_point(lowering: Lowering, node: fx.Node, bit_of_row: BitOfRow) -> BitSource:
     """Emit whatever makes the bits of a point."""
     graph = lowering.graph
     if is_call(node, MAX_POOL):
@@ -36,13 +36,13 @@ def lower_point(lowering: Lowering, node: fx.Node, bit_of_row: tuple[int | None,
         made = lower_pooled(lowering, node, stops[0], bit_of_row)
         if made is not None:
             return made
-    dynamic = sides(graph, node, stops)
+    dynamic = dynamic_comparison(graph, node, stops)
     if dynamic is not None:
         return lower_dynamic(lowering, node, dynamic, bit_of_row)
     stops = _behind_points(graph, stops)
     parts = lower_threshold(lowering, node, stops, bit_of_row)
     if len(parts) == 1:
-        return Bits(node, parts[0][0], parts[0][2], bit_of_row)
+        return BitSource(node, parts[0][0], parts[0][2], bit_of_row)
     elements = int(np.prod(shape_of(node)))
     which, at = np.zeros(elements, np.int64), np.zeros(elements, np.int64)
     for index, (_, mine, place) in enumerate(parts):
@@ -51,7 +51,7 @@ def lower_point(lowering: Lowering, node: fx.Node, bit_of_row: tuple[int | None,
     tensor, where = assembled(
         lowering, node, [part[0] for part in parts], which, at, program_shape(shape), nchw=len(shape) == 4
     )
-    return Bits(node, tensor, where, bit_of_row)
+    return BitSource(node, tensor, where, bit_of_row)
 
 
 def _behind_points(graph: Graph, stops: tuple[fx.Node, ...]) -> tuple[fx.Node, ...]:
@@ -65,7 +65,7 @@ def _behind_points(graph: Graph, stops: tuple[fx.Node, ...]) -> tuple[fx.Node, .
     return stops
 
 
-def _pool_of_bits(lowering: Lowering, node: fx.Node, bit_of_row: tuple[int | None, ...]) -> Bits:
+def _pool_of_bits(lowering: Lowering, node: fx.Node, bit_of_row: BitOfRow) -> BitSource:
     """A max pool of two-valued elements: OR of "is the greater"."""
     graph, builder = lowering.graph, lowering.builder
     before = node.args[0]
@@ -84,17 +84,17 @@ def _pool_of_bits(lowering: Lowering, node: fx.Node, bit_of_row: tuple[int | Non
     if (high < low).any():
         raise graph.refuse(node, "a pooled bit means less than its opposite", "")
     pooled = bit_pool(builder, layer_of(node), tensor, pool_window(node), flip)
-    return Bits(node, builder.emit(pooled), canonical(shape_of(node)), bit_of_row)
+    return BitSource(node, builder.emit(pooled), canonical(shape_of(node)), bit_of_row)
 
 
-def _values(graph: Graph, node: fx.Node, bit_of_row: tuple[int | None, ...]) -> tuple[np.ndarray, np.ndarray]:
+def _values(graph: Graph, node: fx.Node, bit_of_row: BitOfRow) -> tuple[np.ndarray, np.ndarray]:
     table = graph.values[node]
     assert isinstance(table, Finite)
     low, high = (table.vals[bit_of_row.index(b)].double().reshape(-1).numpy() for b in (0, 1))
     return low, high
 
 
-def _cat_of_bits(lowering: Lowering, node: fx.Node, bit_of_row: tuple[int | None, ...]) -> Bits:
+def _cat_of_bits(lowering: Lowering, node: fx.Node, bit_of_row: BitOfRow) -> BitSource:
     """Parts side by side; every part's greater value is bit 1, as in the whole."""
     graph = lowering.graph
     elements = int(np.prod(shape_of(node)))
@@ -114,4 +114,4 @@ def _cat_of_bits(lowering: Lowering, node: fx.Node, bit_of_row: tuple[int | None
             tensors.append(x.tensor)
         which[mine], at[mine] = tensors.index(x.tensor), x.at[moved[mine]]
     tensor, place = assembled(lowering, node, tensors, which, at, program_shape(shape_of(node)), nchw=True)
-    return Bits(node, tensor, place, bit_of_row)
+    return BitSource(node, tensor, place, bit_of_row)
