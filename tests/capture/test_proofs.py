@@ -7,9 +7,12 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from torch import fx
 
 from tests.capture.one_idiom import one, step
 from xnorc.capture.passes.cancel_straight_through import MAX_DELTA
+from xnorc.capture.proofs import _holds, rounding_bound
+from xnorc.capture.values import Const, Range, Value
 from xnorc.errors import CaptureError
 
 
@@ -123,3 +126,48 @@ def test_a_real_stream_is_not_reassociated() -> None:
 def test_a_soft_branch_past_two_to_the_24_is_refused() -> None:
     with pytest.raises(CaptureError, match=r"test_proofs\.py.*soft branch may reach"):
         one(lambda x: (step(x) - 1e6 * x).detach() + 1e6 * x)
+
+
+@pytest.mark.parametrize(("largest", "exact"), [(2.0**24, True), (2.0**24 + 2, False), (2.0**25, False)])
+def test_a_soft_branch_is_exact_up_to_two_to_the_24_and_not_one_float_beyond(largest: float, exact: bool) -> None:
+    """2^24 + 2 is the next float: there fl(fl(1 - c) + c) is 2 (see the test over every float above)."""
+    for hard, soft in ((1.0, Range(0.0, largest)), (-1.0, Range(-largest, 0.0))):
+        assert _holds(Const(torch.tensor(hard)), soft, 2.0**24) is exact
+        assert _holds(Const(torch.tensor(4 * hard)), Range(4 * soft.lo, 4 * soft.hi), 2.0**24) is exact
+        assert not _holds(Const(torch.tensor(-hard)), soft, 2.0**24)
+    assert not _holds(Const(torch.tensor(1.0)), Range(0.0, float("inf")), 2.0**24)
+
+
+@pytest.mark.parametrize(("scale", "exact"), [(2.0**24, True), (2.0**24 + 2, False)])
+def test_the_prover_uses_that_limit(scale: float, exact: bool) -> None:
+    """Clipped to 0..1 and scaled, the soft branch reaches `scale` and no more, whatever the range of x."""
+
+    def act(x: torch.Tensor) -> torch.Tensor:
+        soft = scale * x.clamp(0, 1)
+        return (step(x) - soft).detach() + soft
+
+    if exact:
+        assert any("|c| <= 2^p |h|" in proof for proof in one(act).net.proofs)
+    else:
+        with pytest.raises(CaptureError, match="soft branch may reach"):
+            one(act)
+
+
+def test_the_rounding_bound_is_half_an_ulp_of_the_largest_partial_sum_for_each_addition() -> None:
+    graph = fx.Graph()
+    hard, soft = graph.placeholder("hard"), graph.placeholder("soft")
+    values: dict[fx.Node, Value] = {hard: Range(-1.0, 1.0), soft: Range(-3.0, 2.0)}
+    slack = 1 + 2.0**-6  # for the errors' own second order
+    assert rounding_bound(2, [hard, soft], values, torch.float32) == 2 * (1 + 3) * 2.0**-24 * slack
+    assert rounding_bound(3, [soft], values, torch.float16) == 3 * 3 * 2.0**-11 * slack
+    assert rounding_bound(0, [hard], values, torch.float32) == 0
+
+
+def test_the_rounding_bound_is_nearly_met() -> None:
+    """1 + |c| has one bit too many: the first addition is off by half an ulp, and nothing makes it good."""
+    c = -(0.5 + (2 * torch.arange(2**12, dtype=torch.float64) + 1) * 2.0**-24).float()
+    off = float((((1 - c) + c).double() - 1).abs().max())
+    graph = fx.Graph()
+    hard, soft = graph.placeholder("hard"), graph.placeholder("soft")
+    said = rounding_bound(2, [hard, soft], {hard: Range(1.0, 1.0), soft: Range(-0.51, -0.5)}, torch.float32)
+    assert said / 4 < off <= said

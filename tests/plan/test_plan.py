@@ -11,6 +11,7 @@ import pytest
 from xnorc.boards import Board, Region, load
 from xnorc.errors import FitError
 from xnorc.plan import plan
+from xnorc.plan.plan import reserved_for
 from xnorc.program import Kind, Program, Tensor, Window, from_map
 from xnorc.program.nodes.bconv2d import BConv2d
 from xnorc.program.nodes.bmaxpool2d import BMaxPool2d
@@ -94,3 +95,31 @@ def test_macs_and_bytes_are_those_of_the_layers() -> None:
     ]  # fmt: skip
     assert made.flash == sum(s.flash for s in made.steps) + 44 + 8 * 5 + 4
     assert max(s.ram for s in made.steps) == made.live_peak <= made.arena
+
+
+def test_what_fits_to_the_byte_fits() -> None:
+    """RAM is arena, data and stack; flash the model's constants and code: the last byte may be used."""
+    arena = plan(network(), board(0, 0)).arena
+    for missing in (0, 1):
+        tight = plan(network(), board(arena + 300 + 512 - missing, 10**6), reserved=300)
+        if missing:
+            with pytest.raises(FitError, match=r": 1 bytes of RAM too many .* \+ data 300 \+ stack 512 of "):
+                tight.check(data=300)
+        else:
+            tight.check(data=300)
+    flash = plan(network(), board(10**6, 10**6)).flash
+    plan(network(), board(10**6, flash + 700)).check(code=700)
+    with pytest.raises(FitError, match=r": 1 bytes of flash too many .* \+ code 700 of "):
+        plan(network(), board(10**6, flash + 699)).check(code=700)
+
+
+def test_data_not_known_yet_are_those_the_planner_leaves_room_for() -> None:
+    program = network()
+    arena, data = plan(program, board(0, 0)).arena, reserved_for(program)
+    plan(program, board(arena + data + 512, 10**6)).check()
+    with pytest.raises(FitError, match=rf": 1 bytes of RAM too many .* \+ data {data} \+ stack 512"):
+        plan(program, board(arena + data + 511, 10**6)).check()
+
+
+def test_without_a_board_all_fits() -> None:
+    plan(network()).check(code=10**9, data=10**9)

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from xnorc.errors import ProgramError
-from xnorc.program import Kind, Tensor, Window, from_map, pack_bits, unpack_bits, words
+from xnorc.program import ALWAYS, NEVER, Kind, Tensor, Window, from_map, pack_bits, unpack_bits, words
 
 
 @given(hnp.arrays(np.uint8, st.tuples(st.integers(1, 3), st.integers(1, 100)), elements=st.integers(0, 1)))
@@ -77,3 +79,33 @@ def test_a_border_needs_classes_of_its_own() -> None:
 def test_a_senseless_window_is_refused(window: Window, says: str) -> None:
     with pytest.raises(ProgramError, match=says):
         window.verify("conv1", 4, 4)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "fits"),
+    [
+        ((ALWAYS + 1, NEVER - 1), True),
+        ((ALWAYS, 0), False),
+        ((ALWAYS - 1, 0), False),
+        ((0, NEVER), False),
+        ((0, NEVER + 1), False),
+    ],
+)
+def test_values_must_stay_between_the_extreme_thresholds(bounds: tuple[int, int], fits: bool) -> None:
+    """At a value of NEVER, `v >= NEVER` would hold; at one of ALWAYS or below, ALWAYS would say nothing."""
+    constant = from_map(np.array([ALWAYS, NEVER]).reshape(1, 1, 2), np.zeros(2, bool))
+    if fits:
+        constant.verify("layer", (1, 1, 2), bounds)
+        ends = np.array(bounds)[:, None, None, None].repeat(2, 3)
+        assert constant.apply(ends).reshape(2, 2).tolist() == [[1, 0], [1, 0]]
+    else:
+        with pytest.raises(ProgramError, match="can meet the extreme thresholds"):
+            constant.verify("layer", (1, 1, 2), bounds)
+
+
+def test_a_class_of_thresholds_must_exist() -> None:
+    two = from_map(np.arange(4).reshape(2, 2, 1), np.zeros(1, bool))
+    two.verify("layer", (2, 2, 1), (-9, 9))
+    for name in ("rows", "cols"):
+        with pytest.raises(ProgramError, match="a class of thresholds that does not exist"):
+            replace(two, **{name: np.array([0, 2], np.uint8)}).verify("layer", (2, 2, 1), (-9, 9))

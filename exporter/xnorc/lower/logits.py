@@ -47,7 +47,7 @@ def lower_logits(lowering: Lowering) -> Tensor:
     tensor, _ = moved
     if tensor.kind is Kind.I32 and (slope == slope[0]).all() and slope[0] > 0 and not offset.any():
         return Tensor(tensor.name, tensor.shape, tensor.kind, float(slope[0]))
-    return _emit(builder, layer_of(stops[0]), tensor, slope, offset, source.low[at], source.high[at])
+    return emit_logits(builder, layer_of(stops[0]), tensor, slope, offset, source.low[at], source.high[at])
 
 
 def without_softmax(captured: Captured) -> fx.Node:
@@ -103,7 +103,7 @@ def _affine(
     return slope, start
 
 
-def _emit(
+def emit_logits(
     builder: Builder,
     layer: str,
     tensor: Tensor,

@@ -225,10 +225,10 @@ class Chain:
             mine = self.entry == stop
             ids[mine] = _combine(ids[mine], classes[self.entry_at[mine]]) * len(entry_class) + stop
         for tensor, sites in self.constants:
-            if len(sites) == len(ids) and bool((tensor == tensor[0]).all()):
+            bits = tensor.to(torch.float64).numpy().view(np.int64)  # by bit pattern: -0.0 is not 0.0
+            if len(sites) == len(ids) and bool((bits == bits[0]).all()):
                 continue
             column = np.zeros(len(ids), np.int64)
-            bits = tensor.to(torch.float64).numpy().view(np.int64)  # by bit pattern: -0.0 is not 0.0
             column[sites] = np.unique(bits, return_inverse=True)[1].reshape(-1) + 1
             ids = _combine(ids, column)
         _, first, inverse = np.unique(ids, return_index=True, return_inverse=True)

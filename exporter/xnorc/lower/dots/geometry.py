@@ -100,9 +100,9 @@ def _conv(lowering: Lowering, node: fx.Node, x: Operand) -> Geometry:
     _, ch, h, w = shape_of(x.node)
     at = x.at.reshape(ch, h, w)
     own = (window.pad_top, window.pad_left, window.pad_bottom, window.pad_right)
-    inner, pads, mode = _peel(at, x.tensor)
+    inner, pads, mode = peel(at, x.tensor)
     tensor, routed_at = x.tensor, inner
-    order = _channel_order(inner, tensor)
+    order = channel_order(inner, tensor)
     if order is None or (groups > 1 and not (order == np.arange(len(order))).all()):
         shape = (inner.shape[1], inner.shape[2], ch)
         tensor, _ = routed(lowering, node, tensor, routed_at.reshape(-1), shape, nchw=True)
@@ -110,7 +110,7 @@ def _conv(lowering: Lowering, node: fx.Node, x: Operand) -> Geometry:
     total = [a + b for a, b in zip(own, pads, strict=True)]
     value, counted = 0, mode in ("replicate", "reflect")
     if mode == "constant":
-        bit = _constant_bit(x, at)
+        bit = constant_bit(x, at)
         if bit is not None and not any(own):
             value, counted = bit, True
         else:
@@ -129,7 +129,7 @@ def _conv(lowering: Lowering, node: fx.Node, x: Operand) -> Geometry:
     return Geometry(tensor, window, groups, order, False, counted)
 
 
-def _peel(at: np.ndarray, tensor: Tensor) -> tuple[np.ndarray, tuple[int, int, int, int], str]:
+def peel(at: np.ndarray, tensor: Tensor) -> tuple[np.ndarray, tuple[int, int, int, int], str]:
     """Separate explicit pads from what they surround: (inner positions, pads top left bottom right, pad mode)."""
     _, h, w = at.shape
     inside = at >= 0
@@ -153,7 +153,7 @@ def _peel(at: np.ndarray, tensor: Tensor) -> tuple[np.ndarray, tuple[int, int, i
     return at, (0, 0, 0, 0), "skip"
 
 
-def _channel_order(at: np.ndarray, tensor: Tensor) -> np.ndarray | None:
+def channel_order(at: np.ndarray, tensor: Tensor) -> np.ndarray | None:
     """The channel permutation, if `at` (ch, h, w) is the whole tensor with its channels permuted; else None."""
     ch, h, w = at.shape
     if (h, w, ch) != tensor.shape:
@@ -164,7 +164,7 @@ def _channel_order(at: np.ndarray, tensor: Tensor) -> np.ndarray | None:
     return order if fits else None
 
 
-def _constant_bit(x: Operand, at: np.ndarray) -> int | None:
+def constant_bit(x: Operand, at: np.ndarray) -> int | None:
     """The bit that every pad element equals, if the tensor is bits and there is one."""
     if x.tensor.kind is not Kind.BIT:
         return None
