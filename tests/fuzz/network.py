@@ -135,31 +135,44 @@ class Network:
     def eager(self, dtype: torch.dtype = torch.float32) -> np.ndarray:
         """float64 (N, classes): the untouched module's answers, one image at a time, as a user runs it.
 
-        With a tie rule sign(0) is what the rule says.  In float64 it is a copy of the module.
+        In float64 it is a copy of the module.
         """
+        return self.answers(dtype, 0)[0]
+
+    def answers(self, dtype: torch.dtype, tie: int) -> tuple[np.ndarray, np.ndarray]:
+        """(logits (N, classes), bool (N,): a sign met 0); where `tie` is not 0, every sign(0) is `tie`."""
         module = self.module if dtype == torch.float32 else self.space["build"]().to(dtype)
         torch.set_default_dtype(dtype)
         try:
-            with torch.no_grad(), _Run(self.recipe.tie, dtype):
-                rows = [module(real[None]).double().numpy() for real in self.float_images(dtype)]
+            rows, met = [], []
+            with torch.no_grad(), _Run(tie, dtype) as mode:
+                for real in self.float_images(dtype):
+                    mode.met = False
+                    rows.append(module(real[None]).double().numpy())
+                    met.append(mode.met)
         finally:
             torch.set_default_dtype(torch.float32)
-        return np.concatenate(rows)
+        return np.concatenate(rows), np.array(met)
 
 
 class _Run(TorchFunctionMode):
-    """sign(0) is the tie rule's value, and `float()` gives `dtype`."""
+    """sign(0) is the tie rule's value if there is one, and `float()` gives `dtype`.
+
+    Attributes:
+        met: a sign of 0 was asked for.
+    """
 
     def __init__(self, tie: int, dtype: torch.dtype) -> None:
         super().__init__()
-        self.tie, self.dtype = tie, dtype
+        self.tie, self.dtype, self.met = tie, dtype, False
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func is torch.Tensor.float:
             return args[0].to(self.dtype)
         out = func(*args, **(kwargs or {}))
-        if self.tie and func in (torch.sign, torch.sgn, torch.Tensor.sign, torch.Tensor.sgn):
-            return torch.where(out == 0, torch.full_like(out, self.tie), out)
+        if func in (torch.sign, torch.sgn, torch.Tensor.sign, torch.Tensor.sgn):
+            self.met |= bool((out == 0).any())
+            return torch.where(out == 0, torch.full_like(out, self.tie), out) if self.tie else out
         return out
 
 

@@ -76,16 +76,16 @@ class _Steps:
         self.made_by = {node.output.name: node for node in self.program.nodes}
         self.stood = {s.tensor.name for group in self.sources.values() for s in group}
         self.stood |= {b.tensor.name for group in self.bits.values() for b in group} | {self.program.input.name}
+        self.choices = 1 + max((len(v) for v in self.sources.values()), default=0)
         self.wrong: dict[str, str] = {}
 
     def found(self) -> list[str]:
-        choices = 1 + max((len(v) for v in self.sources.values()), default=0)
         for i in range(len(self.x)):
             # A node may stand in two tensors (its sums or bits, and a stream made of them); what reads it has read one
             # of them, or PyTorch's own value where a stream of the node is read elsewhere.  A result is right if it
             # is right for one choice.
             wrong: dict[str, str] | None = None
-            for choice in range(choices):
+            for choice in range(self.choices):
                 found = self._image(i, choice)
                 wrong = found if wrong is None else {k: v for k, v in wrong.items() if k in found}
             for name, text in (wrong or {}).items():
@@ -108,8 +108,9 @@ class _Steps:
                     text = self._real(source, value, i, inputs)
                     if text:
                         wrong[source.tensor.name] = text
-                chosen = [*sources, None][choice % (len(sources) + 1)]
-                return value if chosen is None else self._stands(chosen, value, i)
+                if not sources or choice == self.choices - 1:
+                    return value
+                return self._stands(sources[min(choice, len(sources) - 1)], value, i)
 
             return look
 
@@ -130,7 +131,8 @@ class _Steps:
         logits = self.program.logits
         mine = self.trace[self.program.output][i].reshape(-1) * (logits.scale or 1.0)
         theirs = scores.reshape(-1).double().numpy()
-        slack = (logits.scale or 1.0) + FLOAT * np.abs(theirs).max()
+        # Slope and shift of a logit are asked in float32 over the whole range of the last sum, up to 2^30 units.
+        slack = (logits.scale or 1.0) * (1 + 2.0**30 * 2.0**-22) + FLOAT * np.abs(theirs).max()
         if self.end not in self.sources and logits.scale is not None and np.abs(mine - theirs).max() > slack:
             wrong["logits"] = f"logits one step on: {np.abs(mine - theirs).max() / slack:.4g} times the bound"
         return wrong
@@ -308,14 +310,13 @@ class _Steps:
         zero = run(self.graph, {origin: torch.zeros(shape)}, [x])[x].double()
         one = run(self.graph, {origin: torch.ones(shape)}, [x])[x].double()
         if origin is captured.input:
-            options = self.made.options
-            mean = torch.tensor(options.mean or (0.0,), dtype=torch.float64)
-            std = torch.tensor(options.std or (1.0,), dtype=torch.float64)
-            low = (
-                torch.zeros(1, *shape[1:], dtype=torch.float64) - (mean / std).reshape(1, -1, *[1] * (len(shape) - 2))
-            ).float()
-            zero = run(self.graph, {origin: low}, [x])[x].double()
-        return (one - zero if origin is not captured.input else one * 0 + 1).abs(), (value - zero).abs()
+            zero, one = (run(self.graph, {origin: self._pixels(grey)}, [x])[x].double() for grey in (0, 1))
+        return (one - zero).abs(), (value - zero).abs()
+
+    def _pixels(self, grey: int) -> torch.Tensor:
+        """What the model sees of an image of one value."""
+        image = np.full((1, *self.program.input.shape), grey, np.uint8)
+        return images_to_float(image, self.made.captured.example, self.made.options)
 
     def _moves(self, node: fx.Node) -> bool:
         value = self.made.captured.values.get(node)
