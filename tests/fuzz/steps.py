@@ -7,7 +7,7 @@ the tensor stands for.  So a node is computed from what the program computed one
 earlier step is seen in a later one.  The bounds:
 
 - a bit is the code that PyTorch's value equals: no slack;
-- an exact sum is the integer nearest to PyTorch's value;
+- an exact sum is PyTorch's, but for float32;
 - a stream is within one unit, or within what was rounded on the way from the tensors next before it (`_radius`);
 - a dot of real weights w, stored as u, is off by at most max|w - u| times the sum of the |x| that it reads.  The
   program's notes promise max|w - u| as a share of the greatest |w| of the channel; it is held to that promise;
@@ -161,6 +161,10 @@ class _Steps:
             if bit is not None:
                 codes.setdefault(bit, code)
                 want[flat == code] = bit
+        if table.tie is not None and self._reads_rounded(bits):
+            # A rounded value may be 0 where the model's is not: no third value, it counts as above.
+            zero = table.codes[table.tie].double().expand(value.shape).reshape(-1).numpy()
+            want[(want == 255) & (flat == zero)] = 1
         off = (want != mine) & ~self._explained(bits, want, i)
         if not (want != mine).any():
             return "", value
@@ -173,6 +177,12 @@ class _Steps:
         text = f"bits one step on: {bits.tensor.name}, {len(at)} of {len(flat)} differ"
         text += f" ({unknown} values have no code), the first at {at[0]}"
         return text, replaced
+
+    def _reads_rounded(self, bits: BitSource) -> bool:
+        """What the bits are made of was rounded."""
+        reads = self.made_by[bits.tensor.name].inputs
+        sources = [s for group in self.sources.values() for s in group if s.tensor.name in reads]
+        return not all(source.exact for source in sources)
 
     def _explained(self, bits: BitSource, want: np.ndarray, i: int) -> np.ndarray:
         """Elements whose bit is the wanted one if what the node reads is moved by as much as it may be off."""
@@ -230,14 +240,13 @@ class _Steps:
         scale = np.abs(source.scale)
         off = np.where(inside, np.abs(flat - mine), 0.0)
         if source.exact:
-            # Sums of weights of two unlike values are held in units finer than float32.
-            wrong = inside & (off > np.maximum(scale / 2, FLOAT * np.abs(flat).max()))
+            wrong = inside & (off > FLOAT * np.abs(flat).max())
             kind = "sums"
         else:
             bound = scale * max(1.0, 0.5 + self._radius(source.tensor.name, i, inner=True)) + FLOAT * np.abs(flat).max()
             if source.node.target in DOTS:
-                share = self._promise(source)
-                bound = bound + share * self._magnitudes(source, inputs)
+                share, eight = self._promise(source)
+                bound = bound + share * self._magnitudes(source, inputs, eight)
                 kind = "real dots"
             else:
                 kind = "streams"
@@ -253,19 +262,17 @@ class _Steps:
             f"({clipped} at the limits)"
         )
 
-    def _promise(self, source: Source) -> float:
-        """Greatest error of a weight as a share of its channel's greatest, from the program's notes."""
+    def _promise(self, source: Source) -> tuple[float, bool]:
+        """(greatest error of a weight as a share of its channel's greatest, 8 bits), from the program's notes."""
         layer = source.tensor.name
         shares = []
         for note in self.program.notes:
-            said = re.match(
-                r"(\S+): \d+ of \d+ channels of real weights rounded to \d+ bits, by at most (\S+) of", note
-            )
+            said = re.match(r"(\S+): \d+ of \d+ channels of real weights rounded to (\d+) bits, by at most (\S+)", note)
             if said and re.sub(r"\W+", "_", said[1]) in layer:
-                shares.append(float(said[2]) * 1.06)  # printed with two digits
-        return max(shares, default=0.0)
+                shares.append((float(said[3]) * 1.06, said[2] == "8"))  # printed with two digits
+        return max(shares, default=(0.0, False))
 
-    def _magnitudes(self, source: Source, inputs: dict[fx.Node, torch.Tensor]) -> np.ndarray:
+    def _magnitudes(self, source: Source, inputs: dict[fx.Node, torch.Tensor], eight: bool) -> np.ndarray:
         """Per element of a dot: greatest |w s| of its channel times the sum of the |q| it reads, where x = s q + o."""
         node = source.node
         x, weight = node.args[0], self.made.captured.values[node.args[1]]
@@ -279,7 +286,8 @@ class _Steps:
         most = float(slope.max())
         ones = torch.ones_like(w)
         args = list(node.args)
-        args[0], args[1] = q.abs(), ones
+        # Weights that are rounded for the inputs of the calibration are right on their average.
+        args[0], args[1] = q.abs() + (self._most_read(source) if eight else 0.0), ones
         if len(args) > 2:
             args[2] = None
         sums = node.target(*args, **{k: v for k, v in node.kwargs.items() if k != "bias"})
@@ -290,6 +298,13 @@ class _Steps:
             else [1] * (sums.ndim - 1) + [-1]
         )
         return (sums * greatest.reshape(shape)).reshape(-1).numpy()
+
+    def _most_read(self, source: Source) -> float:
+        """Greatest |q| of what the convolution behind a sum reads, over all images."""
+        made = self.made_by[source.tensor.name]
+        while made.op != "iconv2d":
+            made = self.made_by[made.inputs[0]]
+        return float(np.abs(self.trace[made.inputs[0]].astype(np.int64)).max())
 
     def _affine(self, x: fx.Node, value: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """(|slope|, |slope q|) of every element of x over the integers that it is an affine function of."""
