@@ -31,7 +31,9 @@ def main() -> int:
     seeds = range(chosen.seed, chosen.seed + chosen.n)
     log = (chosen.out / "outcomes.txt").open("w", buffering=1)
     for seed, outcome, summary in campaign(seeds, chosen.jobs, chosen.out):
-        log.write(f"{seed} {outcome.status} {outcome.reason}\n")
+        log.write(
+            f"{seed} {outcome.status} {outcome.reason} | {outcome.detail if outcome.status == 'refused' else ''}\n"
+        )
         if outcome.status == "finding":
             print(f"seed {seed}: {outcome.reason}", flush=True)
         if summary.networks % 50 == 0:

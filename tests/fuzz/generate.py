@@ -28,6 +28,7 @@ MONOTONE = (
 BENT = tuple(sorted(set(AHEAD) - set(MONOTONE)))
 ON_STREAMS = ("hardtanh", "relu", "relu6", "leaky", "clip", "clip_min", "negate", "halve", "minimum")
 NEVER_NEGATIVE = ("relu", "relu6")
+BORDERS = ("zero", "zero", "zero", "same", "minus", "plus", "half", "replicate", "reflect", "asymmetric")
 OURS = (
     ("rsign", ""), ("sign", ""), ("design", ""), ("design", ', tile="2x2"'), ("asd", ""), ("dysign", ""), ("lab", ""),
     ("lab", ', pad="zero"'), ("lab_pair", ""),
@@ -116,7 +117,7 @@ class _Generator:
             self.dense()
         else:
             self.stem()
-            for _ in range(int(self.rng.integers(1, 5))):
+            for _ in range(int(self.pick([1, 1, 2, 2, 3, 4]))):
                 self.body()
             self.head()
         return Recipe(
@@ -146,15 +147,11 @@ class _Generator:
         weight = self.weights()
         if keep:
             k = int(self.pick([1, 3, 3])) if min(h, w) >= 3 else 1
-            border = str(self.pick(["zero", "zero", "same", "minus", "plus", "replicate", "reflect"]))
+            border = str(self.pick(BORDERS[1:-1]))
             return self.add(
                 "conv", out=out, k=k, pad=k // 2, border=border, groups=groups, weight=weight, stride=stride or 1
             )
-        border = str(
-            self.pick(
-                ["zero", "zero", "zero", "minus", "plus", "half", "replicate", "reflect", "asymmetric", "circular"]
-            )
-        )
+        border = str(self.pick(BORDERS)) if self.chance(0.98) else "circular"  # no kernel does that yet
         made = self.add(
             "conv", out=out, k=k, k2=int(self.pick([0, 0, 0, 0, 1, 2, 3])), stride=int(self.pick([1, 1, 1, 2, 3])),
             pad=int(self.rng.integers(0, k)) if k > 1 else 0, border=border,
@@ -202,7 +199,7 @@ class _Generator:
 
     def binarize(self, pm1: bool = False) -> None:
         spatial = len(self.shape) == 3
-        if spatial and self.chance(0.08):
+        if spatial and not pm1 and self.chance(0.08):
             name, option = self.pick(OURS)
             if self.add("nn_binarizer", name=name, option=option):
                 return
@@ -210,7 +207,8 @@ class _Generator:
             dict(self.layers[-1].settings).get("spelling") if self.layers and self.layers[-1].kind == "ahead" else ""
         )
         spelling = str(self.binarizer if self.plain else self.pick(list(ACTIVATIONS)))
-        if pm1 and spelling in OTHER_VALUES:
+        rare = spelling == "two_per_channel" and self.chance(0.7)  # refused but ahead of a sum or a linear layer
+        if rare or (pm1 and spelling in OTHER_VALUES):
             spelling = "where_ge"
         threshold = "0" if self.chance(0.7) else str(self.pick(["channel", "whole", "0.25", "-0.4", "0.6"]))
         if ahead in NEVER_NEGATIVE and self.chance(0.9):
@@ -304,7 +302,7 @@ class _Generator:
     def small_block(self) -> None:
         """Bits to bits on a map of the same size."""
         self.conv(keep=True)
-        self.to_bits(pools=False)
+        self.to_bits(pools=False, pm1=self.chance(0.9))
 
     def normed_conv(self, out: int) -> None:
         """Bits to a real path of the same size."""
@@ -471,5 +469,5 @@ class _Generator:
             self.add("scale", by=float(self.pick([0.125, 3.0, 0.05])))
         elif r < 0.35:
             self.add("softmax", spelling=str(self.pick(["log_softmax", "softmax"])))
-        elif r < 0.38:
+        elif r < 0.36:
             self.add("softmax", spelling="sigmoid")
