@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import fx
 
+aten = torch.ops.aten
+
 KEPT = ("stack_trace", "nn_module_stack", "origin")
 
 
@@ -28,6 +30,29 @@ def shape(node: fx.Node) -> tuple[int, ...]:
 def dtype(node: fx.Node) -> torch.dtype:
     """The dtype of a node's result."""
     return node.meta["val"].dtype
+
+
+def packet(node: fx.Node) -> Any:
+    """`aten.add` of a call of `aten.add.Tensor`: for matches of structure, never for what an operation does."""
+    return getattr(node.target, "overloadpacket", None)
+
+
+def argument_names(node: fx.Node) -> list[str]:
+    """The names of a call's arguments in its schema, in order."""
+    schema = getattr(node.target, "_schema", None)
+    return [argument.name for argument in schema.arguments] if schema is not None else []
+
+
+def given(node: fx.Node, name: str) -> Any:
+    """An argument of an ATen call by its schema name, its default included.
+
+    Raises:
+        KeyError: the operation has no argument of that name.
+    """
+    for position, argument in enumerate(node.target._schema.arguments):  # type: ignore[union-attr]
+        if argument.name == name:
+            return node.args[position] if position < len(node.args) else node.kwargs.get(name, argument.default_value)
+    raise KeyError(f"{node.target} has no argument {name}")
 
 
 def is_random(node: fx.Node) -> bool:

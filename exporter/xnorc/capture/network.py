@@ -13,8 +13,8 @@ from xnorc.capture.archive import load_program
 from xnorc.capture.captured import BinarizePoint, Captured
 from xnorc.capture.eager import Eager
 from xnorc.capture.edit import dtype, shape
-from xnorc.capture.infer import dots, infer, is_known, shapes
-from xnorc.capture.infer.pointwise import packet
+from xnorc.capture.infer import infer, is_known
+from xnorc.capture.operations import is_dot, is_pool
 from xnorc.capture.passes import OnStage, normalise
 from xnorc.capture.passes.refuse_effects import refuse_effects
 from xnorc.capture.passes.work import Work
@@ -186,7 +186,7 @@ def find_points(gm: fx.GraphModule, values: dict[fx.Node, Value]) -> tuple[Binar
     """The sources whose few values reach a dot, through pools and joins too."""
     reached: dict[fx.Node, dict[fx.Node, bool]] = {}  # source -> dots -> the tie row is distinct there
     for node in gm.graph.nodes:
-        if packet(node) in dots.DOTS:
+        if is_dot(node):
             for operand in node.all_input_nodes:
                 value = values[operand]
                 if isinstance(value, Finite) and not isinstance(value, Const):
@@ -215,7 +215,7 @@ def _reach(
 
 
 def _kind(node: fx.Node, values: dict[fx.Node, Value]) -> str:
-    if packet(node) in shapes.POOLS:
+    if is_pool(node):
         return "pool"
     held = [values[n] for n in node.all_input_nodes]
     return "join" if held and all(isinstance(v, Const | Finite) for v in held) else "binarize"

@@ -18,18 +18,17 @@ from __future__ import annotations
 
 import struct
 from math import frexp
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import fx
 
 from xnorc.capture.edit import dtype
 from xnorc.capture.infer import infer_region
-from xnorc.capture.infer.pointwise import is_pointwise
+from xnorc.capture.operations import is_elementwise, operation
+from xnorc.capture.sums import Sum
 from xnorc.capture.values import Const, Finite, Range, Value, bounds
-
-if TYPE_CHECKING:
-    from xnorc.capture.passes.cancel_straight_through import Sum
+from xnorc.errors import Fault
 
 PIECES = 3000  # of u's range looked at before a proof is given up
 SIGNIFICAND = {torch.float64: 53, torch.float32: 24, torch.float16: 11, torch.bfloat16: 8}
@@ -69,7 +68,8 @@ def rounding_bound(operations: int, parts: list[fx.Node], values: dict[fx.Node, 
 
 
 def _numbers(value: Value) -> list[float]:
-    assert isinstance(value, Finite)
+    if not isinstance(value, Finite):
+        raise Fault("straight-through form", "has a hard branch that is no table")
     return sorted({float(v) for row in value.vals for v in row.reshape(-1)})
 
 
@@ -166,7 +166,8 @@ def _nearest_entry(hard: fx.Node, soft: fx.Node, values: dict[fx.Node, Value]) -
     region: set[fx.Node] = set()
     while len(frontier) > 1 or not region:
         last = max(frontier, key=order.__getitem__)
-        if last.op != "call_function" or not is_pointwise(last):
+        row = operation(last)
+        if not is_elementwise(last) or (row is not None and row.rule is not None):
             return None
         frontier.remove(last)
         region.add(last)

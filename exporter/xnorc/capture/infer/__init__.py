@@ -3,15 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import fx
 
 from xnorc.capture.edit import is_random, tensor_of
 from xnorc.capture.infer import dots, pointwise, reductions, shapes
-from xnorc.capture.infer.pointwise import aten, packet
 from xnorc.capture.infer.tables import Values
+from xnorc.capture.operations import Acts, Call, Rule, is_elementwise, operation
 from xnorc.capture.values import UNKNOWN, Const, Range, Value
 
 
@@ -46,32 +46,30 @@ def infer_region(region: list[fx.Node], given: Mapping[fx.Node, Value]) -> dict[
 
 def value_of(node: fx.Node, values: Values) -> Value:
     """The value of one call from the values of its inputs; UNKNOWN where no rule is known, which is always true."""
-    op = packet(node)
     if all(isinstance(values[n], Const) for n in node.all_input_nodes):
         return _computed(node, values)
-    if op in dots.DOTS or op in dots.TRANSPOSED:
-        return dots.dot(node, values)
-    if op is aten.batch_norm:
-        return dots.batch_norm_table(node, values)
-    if op in shapes.MOVES:
-        return shapes.moves(node, values)
-    if op in shapes.FILLS:
-        return shapes.fills(node, values)
-    if op in shapes.JOINS:
-        return shapes.joins(node, values)
-    if op in shapes.POOLS:
-        return shapes.pools(node, values)
-    if op in reductions.INDICES:
-        return reductions.index_of_extreme(node, values)
-    if op in (aten.any, aten.all):
-        return reductions.any_or_all(node, values)
-    if op in (aten.layer_norm, aten.group_norm):
-        return reductions.layer_norm(node, values)
-    if op in reductions.BOUNDS:
-        return reductions.reduce(node, values)
-    if pointwise.is_pointwise(node):
-        return pointwise.infer(node, values)
-    return UNKNOWN
+    row = operation(node)
+    if row is not None and row.rule is not None:
+        return BY_RULE[row.rule](node, values) if row.applies(Call(node, values)) else UNKNOWN
+    if row is not None and row.acts in BY_ACTS:
+        return BY_ACTS[row.acts](node, values)
+    return pointwise.infer(node, values) if is_elementwise(node) else UNKNOWN
+
+
+BY_ACTS: dict[Acts, Callable[[fx.Node, Values], Value]] = {Acts.MOVE: shapes.moves, Acts.JOIN: shapes.joins}
+BY_RULE: dict[Rule, Callable[[fx.Node, Values], Value]] = {
+    Rule.CONV: dots.convolution,
+    Rule.TRANSPOSED: dots.transposed,
+    Rule.LINEAR: dots.linear,
+    Rule.PRODUCT: dots.product,
+    Rule.BATCH_NORM: dots.batch_norm,
+    Rule.MAX_POOL: shapes.pools,
+    Rule.GREATEST: shapes.pools,
+    Rule.LAYER_NORM: reductions.layer_norm,
+    Rule.INDEX: reductions.index_of_extreme,
+    Rule.TRUTH: reductions.any_or_all,
+    **dict.fromkeys(reductions.BOUNDS, reductions.reduce),
+}
 
 
 def _computed(node: fx.Node, values: Values) -> Value:
@@ -85,11 +83,5 @@ def _computed(node: fx.Node, values: Values) -> Value:
 
 
 def is_known(node: fx.Node) -> bool:
-    """True where a rule above knows what the operation does with values."""
-    op = packet(node)
-    return (
-        op in dots.DOTS | dots.TRANSPOSED | shapes.MOVES | shapes.FILLS | shapes.JOINS | shapes.POOLS
-        or op in reductions.INDICES | {aten.any, aten.all, aten.layer_norm, aten.group_norm, aten.batch_norm}
-        or op in reductions.BOUNDS
-        or pointwise.is_pointwise(node)
-    )
+    """True where the table knows the operation, or torch's tag lets it be run element by element."""
+    return operation(node) is not None or is_elementwise(node)

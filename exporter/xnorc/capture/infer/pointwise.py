@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Elementwise operations: tables by running rows, intervals by running corners, new sources where bits are made.
 
-Interval rule: an operation that is monotone in each argument while the others stand still, on either side of 0,
-takes its extremes at corners of the box of its arguments, where 0 counts as a corner.  Rounding is monotone too, so
-running the float operation itself at the corners bounds the float result without slack.  Arguments that are the same
-node move together.
+The table says where an operation turns (`Corners.turns`).  Between turns it is monotone in each argument, so its
+extremes lie at corners of the box of its arguments, cut at the turns.  Rounding is monotone too: running the float
+operation itself at the corners bounds the float result.  Arguments that are the same node move together.
 """
 
 from __future__ import annotations
@@ -17,190 +16,200 @@ import torch
 from torch import fx
 
 from xnorc.capture.edit import dtype
-from xnorc.capture.infer.tables import Values, source, through
+from xnorc.capture.infer.tables import Values, source, through, through_channels
+from xnorc.capture.operations import Acts, Call, Corners, Equality, Operation, Whole, Within, operation
 from xnorc.capture.values import MAX_CODES, UNKNOWN, Const, Finite, Range, Value, bounds
 
-aten = torch.ops.aten
-
-# Elementwise, though the tag `pointwise` is missing.
-UNTAGGED = {aten._to_copy, aten.type_as, aten.prelu, aten.hardswish, aten.where, aten.to, aten.clone, aten.heaviside}
-MONOTONE = {
-    aten.add, aten.sub, aten.rsub, aten.mul, aten.neg, aten.abs, aten.relu, aten.relu6, aten.clamp, aten.clamp_min,
-    aten.clamp_max, aten.hardtanh, aten.minimum, aten.maximum, aten.where, aten.sign, aten.sgn, aten.round, aten.floor,
-    aten.ceil, aten.trunc, aten.leaky_relu, aten.prelu, aten.square, aten._to_copy, aten.to, aten.type_as, aten.clone,
-    aten.hardsigmoid, aten.heaviside, aten.copysign, aten.gt, aten.ge, aten.lt, aten.le, aten.logical_and,
-    aten.logical_or, aten.logical_not, aten.bitwise_not, aten.div, aten.reciprocal, aten.rsqrt, aten.sqrt, aten.pow,
-    aten.threshold, aten.fill, aten.masked_fill,
-}  # fmt: skip
-# Monotone up to a few units in the last place.
-SMOOTH = {
-    aten.exp, aten.expm1, aten.log, aten.log1p, aten.log2, aten.tanh, aten.sigmoid, aten.erf, aten.softplus, aten.elu,
-    aten.celu, aten.selu, aten.atan, aten.log_sigmoid, aten.asinh, aten.sinh,
-}  # fmt: skip
-# One valley left of 0, never below this.
-VALLEY = {aten.silu: -0.279, aten.gelu: -0.171, aten.mish: -0.31, aten.hardswish: -0.3751}
-WITHIN = {aten.sin: (-1.0, 1.0), aten.cos: (-1.0, 1.0)}
-KEEPS_NAN = MONOTONE | SMOOTH | set(VALLEY) | set(WITHIN)
-# What makes few values of many.
-NARROWING = {
-    aten.sign, aten.sgn, aten.round, aten.floor, aten.ceil, aten.trunc, aten.clamp, aten.clamp_min, aten.clamp_max,
-    aten.hardtanh, aten.relu6, aten.minimum, aten.maximum, aten._to_copy, aten.to, aten.heaviside, aten.copysign,
-}  # fmt: skip
-COMPARISONS = {aten.gt, aten.ge, aten.lt, aten.le, aten.eq, aten.ne}
-WHOLE = {aten.sign, aten.sgn, aten.round, aten.floor, aten.ceil, aten.trunc, aten.heaviside}
-KEEPS_WHOLE = {
-    aten.add, aten.sub, aten.rsub, aten.mul, aten.neg, aten.abs, aten.relu, aten.clamp, aten.clamp_min, aten.clamp_max,
-    aten.hardtanh, aten.minimum, aten.maximum, aten.where, aten.square, aten._to_copy, aten.to, aten.type_as,
-    aten.clone, aten.masked_fill, aten.copysign, aten.relu6,
-}  # fmt: skip
-EXACT_WHOLE = 2.0**24  # above it a float32 is whole but no longer the exact sum
-
-
-def packet(node: fx.Node) -> Any:
-    """`aten.add` of `aten.add.Tensor`."""
-    return getattr(node.target, "overloadpacket", None)
-
-
-def is_pointwise(node: fx.Node) -> bool:
-    """True where each element of the result depends on the same element of the arguments alone."""
-    return torch.Tag.pointwise in getattr(node.target, "tags", ()) or packet(node) in UNTAGGED
+SIDES = 2  # floats on either side of a turn that are corners too: a product or quotient finds it up to its rounding
 
 
 def infer(node: fx.Node, values: Values) -> Value:
     """The value of an elementwise node."""
+    row = operation(node)
     if all(isinstance(values[n], Const | Finite) for n in node.all_input_nodes):
-        table = through(node, values)
+        wide = row is not None and row.acts is Acts.CHANNELWISE
+        table = through_channels(node, values) if wide else through(node, values)
         if table is not None:
             return table
-    op = packet(node)
     if dtype(node) is torch.bool:
-        return source(node, [torch.tensor(v) for v in _truths(node, values)])
-    result = interval(node, values)
-    if op in NARROWING and not result.nan and result.integer and result.hi - result.lo < MAX_CODES:
-        return _few(node, values, result)
-    if op is aten.copysign and isinstance(values.get(node.args[0]), Const):  # type: ignore[arg-type]
-        return _copysign(node, values)
-    return result
-
-
-def interval(node: fx.Node, values: Values) -> Range:
-    """Bounds of an elementwise node, by its corners."""
-    op = packet(node)
-    operands = {n: bounds(values[n]) for n in node.all_input_nodes}
-    nan = any(r.nan for r in operands.values()) and op not in (aten.sign, aten.sgn)
-    if op in WITHIN:
-        lo, hi = WITHIN[op]
-        return Range(lo, hi, nan=nan or not all(r.finite for r in operands.values()))
-    if op not in KEEPS_NAN or _splits(node, operands):
+        return source(node, [torch.tensor(v) for v in _truths(row, node, values)])
+    if row is None:
         return UNKNOWN
-    at_corners = corners(node, values)
-    nan = nan or bool(at_corners.isnan().any())
+    result = interval(row, node, values)
+    return _few(row, node, values, result) or result
+
+
+def interval(row: Operation, node: fx.Node, values: Values) -> Range:
+    """Bounds of an elementwise node, by its corners."""
+    operands = {n: bounds(values[n]) for n in node.all_input_nodes}
+    nan = any(r.nan for r in operands.values())
+    call, rule = Call(node, values), row.interval
+    if rule is None or not row.applies(call):
+        return UNKNOWN
+    if isinstance(rule, Within):
+        return Range(rule.lo, rule.hi, nan=nan or not all(r.finite for r in operands.values()))
+    if not isinstance(rule, Corners) or _has_pole(rule, call) or _repeats_scaled(call):
+        return UNKNOWN
+    at_corners = corners(row, node, values)
     held = at_corners[~at_corners.isnan()]
-    if held.numel() == 0:
+    if held.numel() == 0 or (row.wraps and _may_wrap(row, node, values)):
         return UNKNOWN
     lo, hi = float(held.min()), float(held.max())
-    if op in SMOOTH or op in VALLEY:
-        if op in VALLEY and any(r.lo < 0 for r in operands.values()):
-            lo = min(lo, VALLEY[op])
-        slack = 8 * torch.finfo(dtype(node)).eps
-        lo, hi = lo - abs(lo) * slack, hi + abs(hi) * slack
-    if op in (aten.sign, aten.sgn) and any(r.nan for r in operands.values()):
-        lo, hi = min(lo, 0.0), max(hi, 0.0)  # sign(NaN) is 0
-    return Range(lo, hi, _whole(node, operands, lo, hi), nan)
+    if rule.dip is not None and any(r.lo < 0 for r in operands.values()):
+        lo = min(lo, rule.dip)
+    if rule.ulps and dtype(node).is_floating_point:
+        lo, hi = _widened(lo, hi, rule.ulps, dtype(node))
+    nan = bool(at_corners.isnan().any()) or (nan and row.keeps_nan)
+    return Range(lo, hi, _whole(row, node, operands, lo, hi), nan)
 
 
-def corners(node: fx.Node, values: Values) -> torch.Tensor:
-    """The operation at every combination of its arguments' extremes and 0, float64, flat."""
-    nodes = node.all_input_nodes
-    picks = [_candidates(n, values[n]) for n in nodes]
-    grid = torch.cartesian_prod(*(torch.arange(len(p)) for p in picks)).reshape(-1, len(picks))
-    at = {n: p[grid[:, i]] for i, (n, p) in enumerate(zip(nodes, picks, strict=True))}
+def corners(row: Operation, node: fx.Node, values: Values) -> torch.Tensor:
+    """The operation at every combination of its arguments' extremes, 0 and turns, float64, flat.
+
+    An argument that may be NaN is run on NaN too, where the operation does not keep it.
+    """
+    return _at_corners(row, node, {n: _candidates(row, node, n, values) for n in node.all_input_nodes})
+
+
+def _at_corners(row: Operation, node: fx.Node, picks: dict[fx.Node, torch.Tensor]) -> torch.Tensor:
+    grid = torch.cartesian_prod(*(torch.arange(len(p)) for p in picks.values())).reshape(-1, len(picks))
+    at = {n: p[grid[:, i]] for i, (n, p) in enumerate(picks.items())}
     args, kwargs = fx.node.map_arg((node.args, node.kwargs), at.__getitem__)
-    call: Callable[..., torch.Tensor] = _prelu if packet(node) is aten.prelu else node.target  # type: ignore[assignment]
+    # The only channelwise operation without a rule of its own is PReLU; here every corner has its slope.
+    call: Callable[..., torch.Tensor] = _prelu if row.acts is Acts.CHANNELWISE else node.target  # type: ignore[assignment]
     with torch.no_grad():
         return call(*args, **kwargs).to(torch.float64).reshape(-1)
-
-
-def _candidates(node: fx.Node, value: Value) -> torch.Tensor:
-    kind = dtype(node)
-    if isinstance(value, Finite):
-        ends = [e for v in value.vals for e in (bounds(Const(v)).lo, bounds(Const(v)).hi)]
-    else:
-        within = bounds(value)
-        ends = [within.lo, within.hi]
-    if min(ends) < 0 < max(ends):
-        ends.append(0.0)
-    picked = torch.tensor(sorted(set(ends)), dtype=torch.float64)
-    if kind.is_floating_point:
-        rounded = picked.to(kind)  # outwards, so that the box still holds
-        low = (rounded[:1].to(torch.float64) > picked[:1]) & torch.isfinite(rounded[:1])
-        high = (rounded[-1:].to(torch.float64) < picked[-1:]) & torch.isfinite(rounded[-1:])
-        down = torch.where(low, torch.nextafter(rounded[:1], torch.tensor(-inf, dtype=kind)), rounded[:1])
-        up = torch.where(high, torch.nextafter(rounded[-1:], torch.tensor(inf, dtype=kind)), rounded[-1:])
-        return torch.cat([down, rounded[1:-1], up]) if len(picked) > 1 else torch.cat([down, up])
-    if kind is torch.bool:
-        return picked.to(kind)
-    info = torch.iinfo(kind)
-    return picked.clamp(info.min, info.max).to(kind)
 
 
 def _prelu(x: torch.Tensor, slope: torch.Tensor) -> torch.Tensor:
     return torch.where(x >= 0, x, slope * x)
 
 
-def _splits(node: fx.Node, operands: dict[fx.Node, Range]) -> bool:
-    """True where the operation has a pole in the box (at 0, whose sign is unknown), or a form corners cannot take."""
-    op = packet(node)
-    if op is aten.pow:
-        base, exponent = node.args[0], node.args[1]
-        if not isinstance(base, fx.Node) or isinstance(exponent, fx.Node):
-            return True
-        return float(exponent) < 0 and operands[base].lo <= 0 <= operands[base].hi  # type: ignore[arg-type]
-    if op in (aten.div, aten.reciprocal, aten.rsqrt):
-        below = node.args[1] if op is aten.div else node.args[0]
-        return isinstance(below, fx.Node) and operands[below].lo <= 0 <= operands[below].hi
-    return False
+def _candidates(row: Operation, node: fx.Node, argument: fx.Node, values: Values) -> torch.Tensor:
+    kind, value = dtype(argument), values[argument]
+    within = bounds(value)
+    if isinstance(value, Finite):
+        ends = [e for v in value.vals for e in (bounds(Const(v)).lo, bounds(Const(v)).hi)]
+    else:
+        ends = [within.lo, within.hi]
+    if min(ends) < 0 < max(ends):
+        ends.append(0.0)
+    picked = torch.tensor(sorted(set(ends)), dtype=torch.float64)
+    if kind is torch.bool:
+        return picked.to(kind)
+    if not kind.is_floating_point:
+        info = torch.iinfo(kind)
+        return picked.clamp(info.min, info.max).to(kind)
+    rounded = picked.to(kind)  # outwards, so that the box still holds
+    low = (rounded[:1].to(torch.float64) > picked[:1]) & torch.isfinite(rounded[:1])
+    high = (rounded[-1:].to(torch.float64) < picked[-1:]) & torch.isfinite(rounded[-1:])
+    down = torch.where(low, torch.nextafter(rounded[:1], torch.tensor(-inf, dtype=kind)), rounded[:1])
+    up = torch.where(high, torch.nextafter(rounded[-1:], torch.tensor(inf, dtype=kind)), rounded[-1:])
+    found = [down, rounded[1:-1], up, *(t.clamp(down, up) for t in _turns(row, node, kind, values))]
+    if within.lo <= 0 <= within.hi:
+        found.append(torch.tensor([0.0, -0.0], dtype=kind))
+    if within.nan and not row.keeps_nan:
+        found.append(torch.tensor([torch.nan], dtype=kind))
+    return torch.cat(found)
 
 
-def _whole(node: fx.Node, operands: dict[fx.Node, Range], lo: float, hi: float) -> bool:
+def _turns(row: Operation, node: fx.Node, kind: torch.dtype, values: Values) -> list[torch.Tensor]:
+    """The turns other than 0, each with the floats around it."""
+    found = []
+    for turn in row.interval.turns if isinstance(row.interval, Corners) else ():
+        call = Call(node, values)
+        over = call.constant(turn.over) if isinstance(turn.over, str) else torch.tensor(turn.over, dtype=torch.float64)
+        under = call.constant(turn.under) if turn.under else torch.ones((), dtype=torch.float64)
+        if over is None or under is None:
+            continue
+        at = (over / under).reshape(-1).to(kind)
+        found.append(at)
+        for way in (-inf, inf):
+            beside = at
+            for _ in range(SIDES):
+                beside = torch.nextafter(beside, torch.tensor(way, dtype=kind))
+                found.append(beside)
+    return found
+
+
+def _widened(lo: float, hi: float, ulps: float, kind: torch.dtype) -> tuple[float, float]:
+    """Bounds moved outwards by so many units in the last place, but never across 0: no kernel gets the sign wrong."""
+    info = torch.finfo(kind)
+
+    def slack(end: float) -> float:
+        return ulps * info.eps * max(abs(end), info.tiny)
+
+    low, high = lo - slack(lo), hi + slack(hi)
+    return max(low, 0.0) if lo >= 0 else low, min(high, 0.0) if hi <= 0 else high
+
+
+def _has_pole(rule: Corners, call: Call) -> bool:
+    """True where the argument under the fraction line may be 0, of whose sign nothing is known."""
+    below = call.argument(rule.pole) if rule.pole else None
+    if not isinstance(below, fx.Node) or (rule.tame and all(condition.holds(call) for condition in rule.tame)):
+        return False
+    within = bounds(call.values[below])
+    return within.lo <= 0 <= within.hi
+
+
+def _repeats_scaled(call: Call) -> bool:
+    """`x + alpha * x`: rounded twice, it need not be monotone where it is on paper."""
+    alpha = call.argument("alpha")
+    return alpha not in (None, 1) and call.argument("self") is call.argument("other")
+
+
+def _may_wrap(row: Operation, node: fx.Node, values: Values) -> bool:
+    """True where integers may leave their dtype's range."""
     kind = dtype(node)
-    if not kind.is_floating_point or packet(node) in WHOLE:
+    if kind.is_floating_point or kind is torch.bool:
+        return False
+    picks = {n: _candidates(row, node, n, values).to(torch.float64) for n in node.all_input_nodes}
+    exact, reach = _at_corners(row, node, picks), torch.iinfo(kind)
+    return not bool(((exact >= reach.min) & (exact <= reach.max)).all())
+
+
+def _whole(row: Operation, node: fx.Node, operands: dict[fx.Node, Range], lo: float, hi: float) -> bool:
+    kind = dtype(node)
+    if not kind.is_floating_point or row.whole is Whole.ALWAYS:
         return True
-    if packet(node) not in KEEPS_WHOLE or isinf(lo) or isinf(hi) or max(-lo, hi) > EXACT_WHOLE:
-        # A clamp with whole ends narrows an unbounded whole range to a bounded one before it comes here.
+    # Above 2^p a float is whole, but no longer the exact sum.
+    if row.whole is Whole.NEVER or isinf(lo) or isinf(hi) or max(-lo, hi) > 2 / torch.finfo(kind).eps:
         return False
     numbers = [a for a in [*node.args, *node.kwargs.values()] if isinstance(a, int | float) and not isinstance(a, bool)]
     return all(r.integer for r in operands.values()) and all(float(a).is_integer() for a in numbers)
 
 
-def _truths(node: fx.Node, values: Values) -> list[bool]:
-    """The results a comparison, a logical operation or any other boolean one can have."""
-    op = packet(node)
-    operands = [bounds(values[n]) for n in node.all_input_nodes]
-    seen: set[bool] = set()
-    if op in (aten.eq, aten.ne):
-        a, b = (bounds(values[x]) if isinstance(x, fx.Node) else Range(float(x), float(x)) for x in node.args[:2])  # type: ignore[arg-type]
-        if not (a.hi < b.lo or b.hi < a.lo):
-            seen.add(op is aten.eq)
-        if not (a.lo == a.hi == b.lo == b.hi):
-            seen.add(op is aten.ne)
-    elif op in COMPARISONS or op in (aten.logical_and, aten.logical_or, aten.logical_not, aten.bitwise_not):
-        seen = {bool(v) for v in corners(node, values)}
-    else:
+def _truths(row: Operation | None, node: fx.Node, values: Values) -> list[bool]:
+    """The results that an operation with a boolean result can have."""
+    if row is None or row.interval is None or not row.applies(Call(node, values)):
         return [False, True]
-    if any(r.nan for r in operands):
-        seen.add(op is aten.ne)
-    return sorted(seen)
+    if isinstance(row.interval, Equality):
+        return _equal(row.interval, node, values)
+    return sorted({bool(v) for v in corners(row, node, values)})
 
 
-def _few(node: fx.Node, values: Values, result: Range) -> Finite:
+def _equal(rule: Equality, node: fx.Node, values: Values) -> list[bool]:
+    def side(argument: Any) -> Range:
+        return bounds(values[argument]) if isinstance(argument, fx.Node) else Range(float(argument), float(argument))
+
+    a, b = side(node.args[0]), side(node.args[1])
+    seen = set()
+    if not (a.hi < b.lo or b.hi < a.lo):
+        seen.add(True)
+    if not (a.lo == a.hi == b.lo == b.hi) or a.nan or b.nan:
+        seen.add(False)
+    return sorted(truth is not rule.negated for truth in seen)
+
+
+def _few(row: Operation, node: fx.Node, values: Values, result: Range) -> Finite | None:
+    """The few values that a narrowing operation chooses among; None where they are many."""
+    if not row.narrows or result.nan:
+        return None
+    levels = row.levels(Call(node, values)) if row.levels is not None and row.applies(Call(node, values)) else None
+    if levels is not None:
+        held = [v.to(dtype(node)) for v in levels if bool(((v >= result.lo) & (v <= result.hi)).any())]
+        return source(node, held) if 0 < len(held) <= MAX_CODES else None
+    if not result.integer or not result.hi - result.lo < MAX_CODES:
+        return None
     codes = [torch.tensor(v, dtype=dtype(node)) for v in range(int(result.lo), int(result.hi) + 1)]
-    signs = packet(node) in (aten.sign, aten.sgn)
-    tie = 1 if signs and len(codes) == 3 else None
-    return source(node, codes, tie)
-
-
-def _copysign(node: fx.Node, values: Values) -> Finite:
-    magnitude = values[node.args[0]]  # type: ignore[index]
-    assert isinstance(magnitude, Const)
-    return source(node, [-magnitude.tensor.abs(), magnitude.tensor.abs()])
+    return source(node, codes, 1 if row.sign and len(codes) == 3 else None)

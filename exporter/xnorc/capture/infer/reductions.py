@@ -5,22 +5,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import inf, log, prod, sqrt
-from typing import Any
 
 import torch
 from torch import fx
 
-from xnorc.capture.edit import dtype, shape
-from xnorc.capture.infer.pointwise import packet
+from xnorc.capture.edit import argument_names, dtype, given, shape
 from xnorc.capture.infer.tables import Values, source
-from xnorc.capture.operations import running_mean
+from xnorc.capture.operations import Rule, operation
 from xnorc.capture.values import MAX_CODES, UNKNOWN, Const, Range, Value, bounds
-
-aten = torch.ops.aten
+from xnorc.errors import Fault
 
 
 def _x(node: fx.Node) -> fx.Node:
-    assert isinstance(node.args[0], fx.Node)
+    if not isinstance(node.args[0], fx.Node):
+        raise Fault(node.name, "has no tensor as its first argument")
     return node.args[0]
 
 
@@ -34,18 +32,28 @@ def _eps(node: fx.Node) -> float:
 
 
 def _mean(node: fx.Node, x: Range) -> Range:
-    slack = max(abs(x.lo), abs(x.hi)) * _reduced(node) * _eps(node)
+    n = 9 * _reduced(node)  # adaptive windows overlap: an axis of size L >= o has windows of at most 3 floor(L / o)
+    slack = max(abs(x.lo), abs(x.hi)) * n * _eps(node)
     return Range(x.lo - slack, x.hi + slack, nan=x.nan)
 
 
-def _pool(node: fx.Node, x: Range) -> Range:
-    return _mean(node, Range(min(x.lo, 0.0), max(x.hi, 0.0), nan=x.nan))
+def _padded_mean(node: fx.Node, x: Range) -> Range:
+    slack = max(abs(x.lo), abs(x.hi)) * (prod(shape(_x(node))[2:]) + 2) * _eps(node)
+    return Range(min(x.lo, 0.0) - slack, max(x.hi, 0.0) + slack, nan=x.nan)
+
+
+def _blend(node: fx.Node, x: Range) -> Range:
+    slack = max(abs(x.lo), abs(x.hi)) * 16 * _eps(node)
+    return Range(x.lo - slack, x.hi + slack, nan=x.nan)
 
 
 def _sum(node: fx.Node, x: Range) -> Range:
     n = _reduced(node)
     largest = n * max(abs(x.lo), abs(x.hi))
-    whole = x.integer and (largest < 2**24 or not dtype(node).is_floating_point)
+    kind = dtype(node)
+    if not kind.is_floating_point:
+        return UNKNOWN if largest > torch.iinfo(kind).max else Range(n * x.lo, n * x.hi, integer=True)
+    whole = x.integer and largest < 2 / torch.finfo(kind).eps
     slack = 0.0 if whole else largest * n * _eps(node)
     return Range(n * x.lo - slack, n * x.hi + slack, whole, x.nan)
 
@@ -55,10 +63,20 @@ def _same(_node: fx.Node, x: Range) -> Range:
 
 
 def _variance(node: fx.Node, x: Range) -> Range:
-    n = _reduced(node)
-    if n < 2:
+    n, correction = _reduced(node), _correction(node)
+    if n <= correction:
         return UNKNOWN
-    return Range(0.0, ((x.hi - x.lo) / 2) ** 2 * n / (n - 1) * (1 + n * _eps(node)))
+    half = (x.hi - x.lo) / 2 + n * _eps(node) * max(abs(x.lo), abs(x.hi))  # the mean that is taken off is rounded too
+    return Range(0.0, half**2 * n / (n - correction) * (1 + n * _eps(node)))
+
+
+def _correction(node: fx.Node) -> float:
+    """What is taken off n ahead of the division."""
+    names = argument_names(node)
+    if "unbiased" in names:
+        return 1.0 if given(node, "unbiased") else 0.0
+    number = given(node, "correction") if "correction" in names else None
+    return 1.0 if number is None else float(number)
 
 
 def _deviation(node: fx.Node, x: Range) -> Range:
@@ -72,37 +90,42 @@ def _softmax(_node: fx.Node, _x: Range) -> Range:
 
 def _log_softmax(node: fx.Node, x: Range) -> Range:
     lo = -(x.hi - x.lo) - log(max(2, prod(shape(node))))
-    return Range(lo * (1 + 1e-5), 0.0)
+    return Range(lo * (1 + max(1e-5, 4 * _eps(node))), 0.0)
 
 
 def _norm(node: fx.Node, x: Range) -> Range:
-    return Range(0.0, max(abs(x.lo), abs(x.hi)) * _reduced(node) * (1 + 1e-5))
+    n = _reduced(node)
+    return Range(0.0, max(abs(x.lo), abs(x.hi)) * n * (1 + max(1e-5, n * _eps(node))))
 
 
-BOUNDS: dict[Any, Callable[[fx.Node, Range], Range]] = {
-    aten.mean: _mean,
-    running_mean.overloadpacket: _mean, aten.avg_pool1d: _pool, aten.avg_pool2d: _pool, aten.avg_pool3d: _pool,
-    aten.adaptive_avg_pool1d: _mean, aten.adaptive_avg_pool2d: _mean, aten.sum: _sum, aten.amax: _same,
-    aten.amin: _same, aten.max: _same, aten.min: _same, aten.median: _same, aten.cummax: _same,
-    aten.var: _variance, aten.std: _deviation, aten.softmax: _softmax, aten._softmax: _softmax,
-    aten.log_softmax: _log_softmax, aten._log_softmax: _log_softmax, aten.linalg_vector_norm: _norm, aten.norm: _norm,
-    aten.upsample_nearest2d: _same, aten.upsample_bilinear2d: _same,
-}  # fmt: skip
-INDICES = {aten.argmax, aten.argmin}
+BOUNDS: dict[Rule, Callable[[fx.Node, Range], Range]] = {
+    Rule.PICK: _same,
+    Rule.MEAN: _mean,
+    Rule.PADDED_MEAN: _padded_mean,
+    Rule.BLEND: _blend,
+    Rule.SUM: _sum,
+    Rule.VARIANCE: _variance,
+    Rule.DEVIATION: _deviation,
+    Rule.SOFTMAX: _softmax,
+    Rule.LOG_SOFTMAX: _log_softmax,
+    Rule.NORM: _norm,
+}
 
 
 def reduce(node: fx.Node, values: Values) -> Value:
     """The value of a reduction of one tensor."""
-    x = bounds(values[_x(node)])
-    if not x.finite and packet(node) not in (aten.amax, aten.amin, aten.max, aten.min):
+    row, x = operation(node), bounds(values[_x(node)])
+    if row is None or row.rule is None:
+        raise Fault(node.name, "is bounded as a reduction, and is none")
+    if not x.finite and row.rule is not Rule.PICK:
         return UNKNOWN
-    return BOUNDS[packet(node)](node, x)
+    return BOUNDS[row.rule](node, x)
 
 
 def index_of_extreme(node: fx.Node, values: Values) -> Value:
     """arg max and arg min: whole numbers below the length they run over; a source where that is at most eight."""
-    dim = node.args[1] if len(node.args) > 1 else node.kwargs.get("dim")
-    length = prod(shape(_x(node))) if dim is None else shape(_x(node))[int(dim)]  # type: ignore[arg-type]
+    dim = given(node, "dim")
+    length = prod(shape(_x(node))) if dim is None else shape(_x(node))[int(dim)]
     if length <= MAX_CODES:
         return source(node, [torch.tensor(i, dtype=dtype(node)) for i in range(length)])
     return Range(0.0, float(length - 1), integer=True)
@@ -116,11 +139,18 @@ def any_or_all(node: fx.Node, _values: Values) -> Value:
 def layer_norm(node: fx.Node, values: Values) -> Value:
     """|normalised| <= sqrt(n - 1): the extreme is one element apart from all others."""
     x = bounds(values[_x(node)])
-    normalised = node.args[1] if packet(node) is aten.layer_norm else None
-    n = prod(normalised) if isinstance(normalised, list | tuple) else prod(shape(_x(node))[1:])
-    scale = [bounds(values[a]) for a in node.args[2:4] if isinstance(a, fx.Node) and isinstance(values[a], Const)]
-    if not x.finite:
+    n = prod(given(node, "normalized_shape") if "normalized_shape" in argument_names(node) else shape(_x(node))[1:])
+    weight, bias = given(node, "weight"), given(node, "bias")
+    if not x.finite or any(isinstance(a, fx.Node) and not isinstance(values[a], Const) for a in (weight, bias)):
         return UNKNOWN
-    reach = sqrt(max(n, 1)) * (max(abs(scale[0].lo), abs(scale[0].hi)) if scale else 1.0)
-    reach = reach * (1 + 1e-4) + (max(abs(scale[1].lo), abs(scale[1].hi)) if len(scale) > 1 else 0.0)
+    scale, shift = (_magnitude(a, values, absent) for a, absent in ((weight, 1.0), (bias, 0.0)))
+    reach = (sqrt(max(n, 1)) * scale + shift) * (1 + 1e-4)
     return Range(-reach, reach) if reach < inf else UNKNOWN
+
+
+def _magnitude(argument: object, values: Values, absent: float) -> float:
+    """The greatest magnitude in a constant."""
+    if not isinstance(argument, fx.Node):
+        return absent
+    within = bounds(values[argument])
+    return max(abs(within.lo), abs(within.hi))

@@ -14,8 +14,10 @@ from typing import Any
 import torch
 from torch import fx
 
-from xnorc.capture.edit import shape
+from xnorc.capture.edit import argument_names, shape
+from xnorc.capture.operations import Call
 from xnorc.capture.values import MAX_CODES, MAX_PRODUCT, Const, Finite, Value, collapse, stack_rows
+from xnorc.errors import Fault
 
 Values = Mapping[fx.Node, Value]
 
@@ -47,7 +49,8 @@ def run_row(node: fx.Node, values: Values, choice: Mapping[fx.Node, int], expand
         value = values[source_node]
         if isinstance(value, Const):
             return value.tensor
-        assert isinstance(value, Finite)
+        if not isinstance(value, Finite):
+            raise Fault(node.name, f"is run row by row, and {source_node.name} is no table")
         row = value.vals[choice[value.src]]
         return full(row, source_node) if expand else ranked(row, source_node)
 
@@ -91,6 +94,24 @@ def through(node: fx.Node, values: Values, expand: bool = False) -> Finite | Non
         if not any(torch.equal(row, other) for other in rows_seen):
             rows_seen.append(row)
     return source(node, rows_seen) if len(rows_seen) <= MAX_CODES else None
+
+
+def through_channels(node: fx.Node, values: Values) -> Finite | None:
+    """The table of a channelwise node over a table and constants: each row runs at the width of the channels."""
+    x = node.args[0]
+    if not isinstance(x, fx.Node):
+        raise Fault(node.name, "has no tensor as its first argument")
+    value = values[x]
+    others = [n for n in node.all_input_nodes if n is not x]
+    if not isinstance(value, Finite) or not all(isinstance(values[n], Const) for n in others):
+        return None
+    rows = []
+    for row in value.vals:
+        wide = ranked(row, x)
+        if wide.ndim > 1:
+            wide = wide.expand(wide.shape[0], shape(x)[1], *wide.shape[2:]).contiguous()
+        rows.append(collapse(Call(node, values).run(argument_names(node)[0], wide)))
+    return Finite(value.src, value.codes, tuple(rows), value.tie)
 
 
 def ordered(node: fx.Node, value: Finite) -> Finite:

@@ -10,16 +10,14 @@ from __future__ import annotations
 import torch
 from torch import fx
 
-from xnorc.capture.edit import constant, dtype, insert, is_constant, replace
+from xnorc.capture.edit import aten, constant, dtype, insert, is_constant, replace
 from xnorc.capture.execute import run
-from xnorc.capture.infer import dots, infer
-from xnorc.capture.infer.pointwise import aten, packet
+from xnorc.capture.infer import infer
+from xnorc.capture.operations import is_dot, operation
 from xnorc.capture.passes.work import Work
 from xnorc.capture.source import where
 from xnorc.capture.values import Finite
 from xnorc.capture.weights import Kind, classify
-
-SIGNS = (aten.sign, aten.sgn)
 
 
 def settle_weights(work: Work) -> bool:
@@ -27,13 +25,13 @@ def settle_weights(work: Work) -> bool:
     if work.tie is None:
         return False
     for node in list(work.gm.graph.nodes):
-        if packet(node) not in dots.DOTS or not isinstance(node.args[1], fx.Node) or not is_constant(node.args[1]):
+        if not is_dot(node) or not isinstance(node.args[1], fx.Node) or not is_constant(node.args[1]):
             continue
         weight = node.args[1]
         if classify(run(work.gm, {}, [weight])[weight]).kind is not Kind.TERNARY:
             continue
         for above in _above(weight):
-            if packet(above) in SIGNS:
+            if _is_sign(above):
                 zeros = int((run(work.gm, {}, [above])[above] == 0).sum())
                 if zeros:
                     work.note(f"{where(above)}: {zeros} weights are exactly 0 and become {work.tie:+d} by the tie rule")
@@ -49,7 +47,7 @@ def settle_activations(work: Work) -> bool:
     values = infer(work.gm, work.image)
     found: dict[fx.Node, None] = {}
     for node in work.gm.graph.nodes:
-        if packet(node) not in dots.DOTS:
+        if not is_dot(node):
             continue
         for operand in node.all_input_nodes:
             value = values[operand]
@@ -57,12 +55,7 @@ def settle_activations(work: Work) -> bool:
                 continue
             for above in _above(operand):
                 table = values[above]
-                if (
-                    packet(above) in SIGNS
-                    and isinstance(table, Finite)
-                    and table.src is above
-                    and table.tie is not None
-                ):
+                if _is_sign(above) and isinstance(table, Finite) and table.src is above and table.tie is not None:
                     found[above] = None
     for above in found:
         work.note(f"{where(above)}: sign(0) is {work.tie:+d} by the tie rule")
@@ -80,6 +73,11 @@ def _rewrite(work: Work, node: fx.Node) -> None:
     replace(node, insert(work.gm, node, aten.where.self, (upper, one, minus), node))
 
 
+def _is_sign(node: fx.Node) -> bool:
+    row = operation(node)
+    return row is not None and row.sign
+
+
 def _above(node: fx.Node) -> list[fx.Node]:
     """The node and what it is computed from, nearest first; not past another dot."""
     seen: dict[fx.Node, None] = {}
@@ -88,6 +86,6 @@ def _above(node: fx.Node) -> list[fx.Node]:
         at = todo.pop(0)
         if at not in seen:
             seen[at] = None
-            if packet(at) not in dots.DOTS:
+            if not is_dot(at):
                 todo += at.all_input_nodes
     return list(seen)

@@ -14,17 +14,15 @@ is never recognised by closeness: the sum is flattened symbolically, and each ca
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import fx
 
-from xnorc.capture.edit import dtype, replace, shape
+from xnorc.capture.edit import aten, dtype, packet, replace, shape
 from xnorc.capture.infer import value_at, value_of
-from xnorc.capture.infer.pointwise import aten, packet
 from xnorc.capture.passes.work import Work
 from xnorc.capture.proofs import exactly_equal, rounding_bound
 from xnorc.capture.source import where
+from xnorc.capture.sums import Sum, leaves
 from xnorc.capture.values import Const, Finite, Value, bounds
 from xnorc.capture.weights import Kind, classify
 from xnorc.errors import CaptureError
@@ -32,15 +30,6 @@ from xnorc.errors import CaptureError
 MAX_DEPTH = 4
 MAX_DELTA = 2.0**-10  # beyond it the soft branch is too large for the sum to mean its hard branch
 MAX_RELATIVE = 1e-3  # the same for weights, in units of the largest
-
-
-@dataclass(frozen=True)
-class Sum:
-    """A float sum as written: `left + sign * right`, each side a node or a sum again."""
-
-    left: Sum | fx.Node
-    right: Sum | fx.Node
-    sign: int
 
 
 def cancel_straight_through(work: Work) -> bool:
@@ -111,13 +100,6 @@ def _is_sum(node: fx.Node) -> bool:
     if packet(node) not in (aten.add, aten.sub) or len(node.args) != 2 or node.kwargs.get("alpha", 1) != 1:
         return False
     return all(isinstance(a, fx.Node) and shape(a) == shape(node) and dtype(a) is dtype(node) for a in node.args)
-
-
-def leaves(tree: Sum | fx.Node, sign: int = 1) -> list[tuple[fx.Node, int]]:
-    """The leaves of a sum with their signs, left to right."""
-    if isinstance(tree, fx.Node):
-        return [(tree, sign)]
-    return leaves(tree.left, sign) + leaves(tree.right, sign * tree.sign)
 
 
 def _measure(work: Work, node: fx.Node, hard: fx.Node, values: dict[fx.Node, Value]) -> bool:

@@ -5,21 +5,14 @@ from __future__ import annotations
 
 from torch import fx
 
-from xnorc.capture.edit import dtype, replace, shape
-from xnorc.capture.infer.pointwise import aten, packet
+from xnorc.capture.edit import aten, dtype, packet, replace, shape
+from xnorc.capture.operations import Call, Move, operation
 from xnorc.capture.passes.work import Work
 
 GUARDS = {
     aten._assert_tensor_metadata, aten._assert_scalar, aten._assert_async, aten.sym_constrain_range,
     aten.sym_constrain_range_for_size,
 }  # fmt: skip
-ALIASES = {
-    aten.alias, aten.detach, aten.lift_fresh, aten.lift_fresh_copy, aten.clone, aten.contiguous, aten.dropout,
-    aten.alpha_dropout, aten.feature_dropout, aten.native_dropout, aten.resolve_conj, aten.resolve_neg,
-}  # fmt: skip
-CASTS = {aten._to_copy, aten.to, aten.type_as}
-RESHAPES = {aten.view, aten.reshape, aten._unsafe_view, aten.expand, aten.flatten, aten.repeat, aten.squeeze,
-            aten.broadcast_to, aten.expand_as, aten.view_as}  # fmt: skip
 NEUTRAL = {aten.add: 0, aten.sub: 0, aten.mul: 1, aten.div: 1}
 
 
@@ -33,7 +26,7 @@ def erase_noise(work: Work) -> bool:
             work.gm.graph.erase_node(node)
             changed = True
             continue
-        if packet(node) in (aten.view, aten._unsafe_view):
+        if node.target in (aten.view.default, aten._unsafe_view.default):
             node.target = aten.reshape.default  # without the clone before it, a view may need a copy
             changed = True
         kept = node.args[0] if node.args else None
@@ -48,10 +41,9 @@ def _computes_nothing(node: fx.Node, kept: fx.Node) -> bool:
     if getattr(kept.meta.get("val"), "shape", None) is None or getattr(node.meta.get("val"), "shape", None) is None:
         return False
     same = shape(node) == shape(kept) and dtype(node) is dtype(kept)
-    if op in ALIASES:
-        return same and not (op in (aten.dropout, aten.alpha_dropout, aten.feature_dropout) and bool(node.args[2]))
-    if op in CASTS or op in RESHAPES:
-        return same
+    row = operation(node)
+    if row is not None and (row.same or row.moved in (Move.VIEW, Move.REPEAT)):
+        return same and row.applies(Call(node, {}))
     if op in (aten.slice, aten.constant_pad_nd, aten.pad):
         return same and (op is not aten.slice or _whole_slice(node)) and (op is aten.slice or not any(node.args[1]))  # type: ignore[arg-type]
     if op in NEUTRAL and len(node.args) == 2 and same and "rounding_mode" not in node.kwargs:

@@ -10,13 +10,13 @@ from typing import Any
 
 from torch import fx
 
-from xnorc.capture.edit import insert, replace
+from xnorc.capture.edit import aten, insert, replace
 from xnorc.capture.infer import infer
-from xnorc.capture.infer.pointwise import aten, packet
+from xnorc.capture.operations import operation
 from xnorc.capture.passes.work import Work
 from xnorc.capture.values import bounds
 
-OPPOSITE = {aten.lt: "ge", aten.le: "gt", aten.ge: "lt", aten.gt: "le", aten.ne: "eq", aten.eq: "ne"}
+OPPOSITE = {"lt": "ge", "le": "gt", "ge": "lt", "gt": "le", "ne": "eq", "eq": "ne"}
 MIRRORED = {"lt": "gt", "le": "ge", "ge": "le", "gt": "lt", "eq": "eq", "ne": "ne"}
 
 
@@ -26,13 +26,14 @@ def pair_comparisons(work: Work) -> bool:
     seen: dict[Any, fx.Node] = {}
     changed = False
     for node in list(work.gm.graph.nodes):
-        if packet(node) not in OPPOSITE or len(node.args) != 2:
+        row = operation(node)
+        if row is None or not row.compares or len(node.args) != 2:
             continue
         a, b = node.args
-        opposite = OPPOSITE[packet(node)]
+        opposite = OPPOSITE[row.compares]
         first = seen.get((opposite, _key(a), _key(b))) or seen.get((MIRRORED[opposite], _key(b), _key(a)))
         if first is None:
-            seen.setdefault((packet(node).__name__, _key(a), _key(b)), node)
+            seen.setdefault((row.compares, _key(a), _key(b)), node)
             continue
         values = values or infer(work.gm, work.image)
         if not any(bounds(values[n]).nan for n in node.all_input_nodes):

@@ -6,8 +6,7 @@ from __future__ import annotations
 import torch
 from torch import fx
 
-from xnorc.capture.edit import is_constant, is_random
-from xnorc.capture.infer.pointwise import aten, packet
+from xnorc.capture.edit import aten, is_constant, is_random, packet
 from xnorc.capture.passes.work import Work
 from xnorc.capture.source import op_name, where
 from xnorc.errors import CaptureError

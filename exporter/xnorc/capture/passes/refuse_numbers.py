@@ -6,8 +6,7 @@ from __future__ import annotations
 import torch
 from torch import fx
 
-from xnorc.capture.edit import tensor_of
-from xnorc.capture.infer.pointwise import aten, packet
+from xnorc.capture.edit import aten, packet, tensor_of
 from xnorc.capture.passes.work import Work
 from xnorc.capture.source import op_name, where
 from xnorc.errors import CaptureError

@@ -10,8 +10,7 @@ from typing import Any
 
 from torch import fx
 
-from xnorc.capture.edit import constant, insert, replace, shape, tensor_of
-from xnorc.capture.infer.pointwise import aten, packet
+from xnorc.capture.edit import aten, constant, insert, packet, replace, shape, tensor_of
 from xnorc.capture.passes.work import Work
 
 

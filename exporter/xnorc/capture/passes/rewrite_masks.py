@@ -10,8 +10,7 @@ from __future__ import annotations
 import torch
 from torch import fx
 
-from xnorc.capture.edit import constant, dtype, insert, replace, shape
-from xnorc.capture.infer.pointwise import aten, packet
+from xnorc.capture.edit import aten, constant, dtype, insert, packet, replace, shape
 from xnorc.capture.passes.work import Work
 
 LIKE = {

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from torch import fx
 
-from xnorc.capture.edit import dtype, insert, replace, shape
-from xnorc.capture.infer.pointwise import aten, packet
+from xnorc.capture.edit import aten, dtype, insert, packet, replace, shape
 from xnorc.capture.passes.work import Work
 
 

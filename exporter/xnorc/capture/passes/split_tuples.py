@@ -8,11 +8,10 @@ from typing import Any
 
 from torch import fx
 
-from xnorc.capture.edit import constant, insert, is_constant, replace, shape
+from xnorc.capture.edit import aten, constant, insert, is_constant, packet, replace, shape
 from xnorc.capture.execute import run
-from xnorc.capture.infer.pointwise import aten, packet
-from xnorc.capture.operations import running_mean
 from xnorc.capture.passes.work import Work
+from xnorc.capture.running_mean import running_mean
 from xnorc.capture.source import op_name, where
 from xnorc.errors import CaptureError
 

@@ -13,7 +13,7 @@ from xnorc.lower.chain.bit_reader import Reader
 from xnorc.lower.chain.chain import Chain
 from xnorc.lower.chain.codes import TIE
 from xnorc.lower.graph.graph import Graph
-from xnorc.lower.graph.ops import shape_of, short_name
+from xnorc.lower.graph.ops import compares, shape_of
 from xnorc.lower.graph.source import BitOfRow
 
 STEPS = 1024  # margins asked on either side of 0
@@ -40,7 +40,7 @@ def margin(graph: Graph, node: fx.Node, end: fx.Node, bit_of_row: BitOfRow) -> M
         LowerError: the bit flips not once, or at another place in another channel.
     """
     if end is node:
-        return Margin(0.0, bit_of_row[-1] != 0, short_name(node) in ("ge", "le"))
+        return Margin(0.0, bit_of_row[-1] != 0, compares(node) in ("ge", "le"))
     reader = Reader(graph, node, bit_of_row)
     whole = Chain(graph, node, np.arange(int(np.prod(shape_of(node)))), [end])
     _, sites = whole.classes([np.zeros(int(np.prod(shape_of(end))), np.int64)])

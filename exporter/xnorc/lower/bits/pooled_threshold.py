@@ -14,11 +14,13 @@ import numpy as np
 import torch
 from torch import fx
 
+from xnorc.capture import bounds
 from xnorc.lower.bits.bit_pool import bit_pool
 from xnorc.lower.bits.confirm import Part, confirm
 from xnorc.lower.bits.threshold import Question, answer, emit_threshold
 from xnorc.lower.chain.bit_reader import Reader
 from xnorc.lower.chain.chain import Chain
+from xnorc.lower.chain.codes import TIE
 from xnorc.lower.chain.monotone import is_monotone
 from xnorc.lower.graph.graph import Graph, layer_of
 from xnorc.lower.graph.ops import shape_of
@@ -26,6 +28,8 @@ from xnorc.lower.graph.pool_window import pool_window, window_pairs
 from xnorc.lower.graph.source import BitOfRow, Source, canonical, program_shape
 from xnorc.lower.lowering import BitSource, Lowering
 from xnorc.program import Window
+
+FAR = 1e30  # where a bit is asked if nothing bounds what is pooled
 
 
 def lower_pooled(lowering: Lowering, node: fx.Node, pool: fx.Node, bit_of_row: BitOfRow) -> BitSource | None:
@@ -48,7 +52,7 @@ def lower_pooled(lowering: Lowering, node: fx.Node, pool: fx.Node, bit_of_row: B
     ):
         return None
     window = pool_window(pool)
-    flip = _falling(graph, node, tail, bit_of_row, shape_of(pool), source.tensor.shape[2])
+    flip = _falling(graph, node, tail, bit_of_row, pool, source.tensor.shape[2])
     if flip is None:
         return None
     found = answer(graph, _question(graph, node, pool, source, window, head, tail, bit_of_row))
@@ -71,15 +75,17 @@ def _falling(
     node: fx.Node,
     tail: Chain,
     bit_of_row: BitOfRow,
-    pooled: tuple[int, ...],
+    pool: fx.Node,
     channels: int,
 ) -> np.ndarray | None:
     """bool (channels,): the tail's bit falls as its argument grows; None where places of one channel differ."""
     reader = Reader(graph, node, bit_of_row)
-    dtype = tail.stops[0].meta["val"].dtype
-    probe = torch.tensor([-1e30, 1e30], dtype=dtype)[:, None].expand(2, len(tail.entry_at))
-    low, high = reader(tail(probe), np.arange(len(tail.entry_at)))
-    channel = np.unravel_index(tail.entry_at, pooled)[1]
+    within = bounds(graph.values[pool])  # behind a ReLU nothing is below 0, and no bit means what would be there
+    ends = [min(max(end, -FAR), FAR) for end in (within.lo, within.hi)]
+    probe = torch.tensor(ends, dtype=pool.meta["val"].dtype)[:, None].expand(2, len(tail.entry_at))
+    codes = reader(tail(probe), np.arange(len(tail.entry_at)))
+    low, high = np.where(codes == TIE, 1, codes)
+    channel = np.unravel_index(tail.entry_at, shape_of(pool))[1]
     falls, rises = np.zeros(channels, bool), np.zeros(channels, bool)
     falls[channel[low > high]], rises[channel[low < high]] = True, True
     return None if (falls & rises).any() else falls

@@ -22,20 +22,20 @@ import torch
 from torch import fx
 
 from xnorc.capture import Const
+from xnorc.capture.operations import fill_of, is_channelwise
 from xnorc.errors import Fault, LowerError
 from xnorc.lower.graph.graph import Graph
 from xnorc.lower.graph.ops import (
-    BATCH_NORM,
-    CASTS,
     aten,
     dtype_of,
     is_call,
+    is_cast,
     is_cat,
     is_elementwise,
     is_moving,
     shape_of,
 )
-from xnorc.lower.graph.positions import FILL, broadcast_from, fill_value, is_constant_pad, joined_from, moved_from
+from xnorc.lower.graph.positions import FILL, broadcast_from, joined_from, moved_from
 
 
 @dataclass(eq=False)
@@ -160,11 +160,10 @@ class Chain:
         inside = came != FILL
         if inside.all():
             return self._build(source, came, sites)
-        if not is_constant_pad(node):
-            raise Fault(
-                self.graph.captured.where(node), f"{node.target} makes elements that are none of its argument's"
-            )
-        filler = torch.tensor([fill_value(node)], dtype=dtype_of(node))
+        number = fill_of(node)
+        if number is None:
+            raise Fault(self.graph.captured.where(node), f"{node.target} writes elements that its argument does not have")
+        filler = torch.tensor([number], dtype=dtype_of(node))
         parts = [Step(node, sites[~inside], lambda: filler)]
         if inside.any():
             parts.append(self._build(source, came[inside], sites[inside]))
@@ -188,7 +187,7 @@ class Chain:
 
         def wanted(n: fx.Node) -> fx.Node:
             if n not in slots:
-                parameter = n is not node.args[0] and (is_call(node, BATCH_NORM) or is_call(node, {aten.prelu.default}))
+                parameter = n is not node.args[0] and is_channelwise(node)
                 if parameter:
                     index = channel if int(np.prod(shape_of(n))) > 1 else np.zeros_like(at)
                 else:
@@ -197,7 +196,7 @@ class Chain:
                 args.append(self._build(n, index, sites))
             return n
 
-        if is_call(node, CASTS):
+        if is_cast(node):
             first = node.args[0]
             assert isinstance(first, fx.Node)
             wanted(first)
@@ -281,7 +280,7 @@ def _evaluate(step: Step, entry: torch.Tensor, done: dict[int, torch.Tensor]) ->
 
 def _apply(node: fx.Node, args: Any, kwargs: Any, sites: int) -> torch.Tensor:
     """Run an elementwise operation on (K, S) arrays; per-channel parameters have become per-site ones."""
-    if is_call(node, BATCH_NORM) or is_call(node, {aten.prelu.default}):
+    if is_channelwise(node):
         x, *rest = args
         rest = [r.expand(sites) if isinstance(r, torch.Tensor) else r for r in rest]
         if x.ndim == 1:

@@ -12,11 +12,9 @@ from torch import fx
 from xnorc.errors import LowerError
 from xnorc.lower.chain.chain import Chain
 from xnorc.lower.graph.graph import Graph
-from xnorc.lower.graph.ops import is_moving, shape_of, short_name
+from xnorc.lower.graph.ops import compares, is_moving, shape_of, short_name
 from xnorc.lower.graph.positions import broadcast_from
 from xnorc.lower.graph.scales import is_join
-
-COMPARISONS = {"ge": 1, "gt": 1, "le": -1, "lt": -1}
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,8 +36,9 @@ class DynamicComparison:
 
 def dynamic_comparison(graph: Graph, node: fx.Node, stops: tuple[fx.Node, ...]) -> DynamicComparison | None:
     """The two sides of a point that compares a map with one number a channel of its own; None for other points."""
-    if short_name(node) in COMPARISONS and len(node.all_input_nodes) == 2:
-        end, signs = node, (COMPARISONS[short_name(node)], -COMPARISONS[short_name(node)])
+    if compares(node) and len(node.all_input_nodes) == 2:
+        way = 1 if compares(node) in ("ge", "gt") else -1
+        end, signs = node, (way, -way)
     elif len(stops) == 1 and is_join(stops[0], graph.origins) and stops[0].kwargs.get("alpha", 1) == 1:
         end, signs = stops[0], (1, -1 if short_name(stops[0]) == "sub" else 1)
         if int(np.prod(shape_of(end)[2:])) == 1:

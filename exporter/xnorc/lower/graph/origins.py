@@ -11,7 +11,7 @@ from __future__ import annotations
 from torch import fx
 
 from xnorc.capture import Captured, Const, Finite
-from xnorc.lower.graph.ops import CASTS, is_call, is_cat, is_elementwise, is_moving
+from xnorc.lower.graph.ops import is_cast, is_cat, is_elementwise, is_moving
 
 Origins = dict[fx.Node, tuple[fx.Node, ...]]
 SignFactors = dict[fx.Node, fx.Node]
@@ -44,7 +44,8 @@ def _origins(captured: Captured, sign_factors: SignFactors, points: set[fx.Node]
         if node.op == "output" or isinstance(captured.values.get(node), Const) or node.op == "get_attr":
             continue
         found = [result[n] for n in _arguments(node, sign_factors) if n in result]
-        moves = is_moving(node) and len(found) == 1  # an index that depends on the image is no mere move
+        # An index that depends on the image is no mere move.
+        moves = is_moving(node) and len(found) == 1 and node.args[0] in result
         through = is_elementwise(node) or moves or is_cat(node)
         if node in points or not found or not through:
             result[node] = (node,)
@@ -64,4 +65,4 @@ def origin_of_arguments(node: fx.Node, known: Origins, sign_factors: SignFactors
 def _arguments(node: fx.Node, sign_factors: SignFactors) -> list[fx.Node]:
     if node in sign_factors:
         return [sign_factors[node]]
-    return node.all_input_nodes[:1] if is_call(node, CASTS) else node.all_input_nodes
+    return node.all_input_nodes[:1] if is_cast(node) else node.all_input_nodes

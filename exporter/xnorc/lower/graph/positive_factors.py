@@ -6,10 +6,7 @@ from __future__ import annotations
 from torch import fx
 
 from xnorc.capture import Captured, Const, Range
-from xnorc.lower.graph.ops import is_moving, shape_of, short_name
-
-SIGNS = {"sign", "sgn"}
-COMPARISONS = {"ge", "gt", "le", "lt"}
+from xnorc.lower.graph.ops import compares, is_moving, is_sign, shape_of, short_name
 
 
 def positive_factors(captured: Captured) -> dict[fx.Node, fx.Node]:
@@ -44,8 +41,7 @@ def _only_signs(node: fx.Node) -> bool:
     for user in node.users:
         if user.op != "call_function":
             return False
-        name = short_name(user)
-        compares = name in COMPARISONS and len(user.args) > 1 and user.args[1] in (0, 0.0)
-        if not (name in SIGNS or compares or (is_moving(user) and _only_signs(user))):
+        against_zero = bool(compares(user)) and len(user.args) > 1 and user.args[1] in (0, 0.0)
+        if not (is_sign(user) or against_zero or (is_moving(user) and _only_signs(user))):
             return False
     return bool(node.users)

@@ -6,13 +6,12 @@ from __future__ import annotations
 import numpy as np
 from torch import fx
 
-from xnorc.capture import Finite
+from xnorc.capture import Const, Finite
+from xnorc.capture.operations import Linear, operation
 from xnorc.lower.chain.chain import Chain
-from xnorc.lower.graph.ops import is_moving, shape_of, short_name
+from xnorc.lower.graph.ops import dtype_of, is_moving, shape_of
 from xnorc.lower.graph.scales import LIMIT16
 from xnorc.lower.lowering import Lowering
-
-LINEAR = {"add", "sub", "mul", "neg", "clone", "_to_copy", "detach", "alias"}
 
 
 def whole_unit(lowering: Lowering, nodes: list[fx.Node]) -> float | None:
@@ -29,7 +28,7 @@ def whole_unit(lowering: Lowering, nodes: list[fx.Node]) -> float | None:
             return None
         chain = Chain(graph, node, np.arange(int(np.prod(shape_of(node)))), list(stops))
         two = isinstance(graph.values.get(stops[0]), Finite)  # any function of two values is a line
-        if (chain.entry < 0).any() or not (two or all(is_moving(n) or short_name(n) in LINEAR for n in chain.path)):
+        if (chain.entry < 0).any() or not (two or all(_is_line(chain, n) for n in chain.path)):
             return None
         slope, offset = _line(chain, source.scale[chain.entry_at], source.offset[chain.entry_at])
         slopes += [slope, offset]
@@ -43,6 +42,19 @@ def whole_unit(lowering: Lowering, nodes: list[fx.Node]) -> float | None:
         return None
     unit = float(np.gcd.reduce(every.astype(np.int64)))
     return unit if bound / unit <= LIMIT16 else None
+
+
+def _is_line(chain: Chain, node: fx.Node) -> bool:
+    """A step that keeps lines lines: a move, a sum or cast of lines, a product with a constant."""
+    row = operation(node)
+    if is_moving(node):
+        return True
+    if row is None or row.linear is Linear.NEVER:
+        return False
+    if row.casts and dtype_of(node.all_input_nodes[0]).is_floating_point and not dtype_of(node).is_floating_point:
+        return False  # the fraction is cut off
+    varying = [n for n in node.all_input_nodes if not isinstance(chain.values.get(n), Const)]
+    return row.linear is Linear.TOGETHER or (len(varying) == 1 and list(node.args).count(varying[0]) == 1)
 
 
 def _line(chain: Chain, scale: np.ndarray, offset: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
