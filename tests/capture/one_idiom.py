@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from xnorc.capture import BinarizePoint, Captured, Const, Finite, Kind, Weights, capture, classify
-from xnorc.capture.infer.pointwise import aten, packet
+from xnorc.capture.edit import aten, packet
 
 Fn = Callable[[torch.Tensor], torch.Tensor]
 

@@ -14,7 +14,7 @@ from torch import fx, nn
 
 from tests.capture.one_idiom import Net, Seen, capture_all, example, one, step
 from xnorc.capture import Captured, Const, Range, capture, run, run_logits
-from xnorc.capture.infer.pointwise import aten, packet
+from xnorc.capture.edit import aten, packet
 from xnorc.capture.passes import Work, normalise
 from xnorc.capture.patches import patched
 

@@ -11,10 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import fx, nn
 
-from xnorc.capture.edit import as_meta, insert
+from xnorc.capture.edit import as_meta, aten, insert
 from xnorc.capture.execute import run
 from xnorc.capture.infer import infer
-from xnorc.capture.infer.pointwise import aten
 from xnorc.capture.values import Const, Finite, Range, Value, bounds, collapse
 
 SHAPE = (1, 3, 4, 4)

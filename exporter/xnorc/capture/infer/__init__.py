@@ -68,7 +68,7 @@ BY_RULE: dict[Rule, Callable[[fx.Node, Values], Value]] = {
     Rule.LAYER_NORM: reductions.layer_norm,
     Rule.INDEX: reductions.index_of_extreme,
     Rule.TRUTH: reductions.any_or_all,
-    **dict.fromkeys(reductions.BOUNDS, reductions.reduce),
+    **dict.fromkeys((Rule.PICK, *reductions.BOUNDS), reductions.reduce),
 }
 
 

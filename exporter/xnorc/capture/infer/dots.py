@@ -66,6 +66,8 @@ def _layer(node: fx.Node, values: Values, zeros: bool, outputs: int = 0) -> Valu
     eps = torch.finfo(dtype(node)).eps if dtype(node).is_floating_point else 0.0
     if not isinstance(right, Const):
         found = _products(prod(shape(b)) // shape(b)[outputs], left, bounds(right), node)
+        if not found.finite:
+            return UNKNOWN
         lo, hi = torch.tensor([found.lo], dtype=torch.float64), torch.tensor([found.hi], dtype=torch.float64)
         whole, slack = found.integer, 0.0
     else:
@@ -74,6 +76,8 @@ def _layer(node: fx.Node, values: Values, zeros: bool, outputs: int = 0) -> Valu
         up, down = summed.clamp(min=0).sum(1), summed.clamp(max=0).sum(1)
         hi, lo = up * left.hi + down * left.lo, up * left.lo + down * left.hi
         largest = float((up - down).max()) * max(abs(left.lo), abs(left.hi))
+        if _overflows(node, largest):
+            return UNKNOWN
         whole = left.integer and bool((weight == weight.round()).all()) and largest < EXACT
         slack = 0.0 if whole else largest * summed.shape[1] * eps
     if isinstance(bias, fx.Node):
@@ -109,6 +113,8 @@ def batch_norm(node: fx.Node, values: Values) -> Value:
     scale = (1.0 if weight is None else weight.abs()) / (variance + float(call.argument("eps"))).sqrt()
     # Kernels differ in the order of these terms, which may cancel: what they lose is relative to the terms.
     terms = scale * (max(abs(within.lo), abs(within.hi)) + mean.abs()) + (0.0 if bias is None else bias.abs())
+    if _overflows(node, float(terms.max())):
+        return UNKNOWN
     slack = 1e-6 * max(abs(lo), abs(hi)) + 4 * torch.finfo(dtype(node)).eps * float(terms.max())
     return Range(lo - slack, hi + slack, nan=within.nan)
 
@@ -118,6 +124,15 @@ def _products(n: int, a: Range, b: Range, node: fx.Node) -> Range:
         return UNKNOWN
     ends = [x * y for x in (a.lo, a.hi) for y in (b.lo, b.hi)]
     largest = n * max(abs(e) for e in ends)
+    if _overflows(node, largest):
+        return UNKNOWN
     whole = a.integer and b.integer and largest < EXACT
     slack = 0.0 if whole or not dtype(node).is_floating_point else largest * n * torch.finfo(dtype(node)).eps
     return Range(n * min(ends) - slack, n * max(ends) + slack, whole)
+
+
+def _overflows(node: fx.Node, largest: float) -> bool:
+    """True where a sum of this magnitude, or a part of it, may leave the dtype's range."""
+    kind = dtype(node)
+    most = torch.finfo(kind).max if kind.is_floating_point else torch.iinfo(kind).max
+    return not 2 * largest <= most

@@ -20,6 +20,8 @@ from xnorc.capture.infer.tables import Values, source, through, through_channels
 from xnorc.capture.operations import Acts, Call, Corners, Equality, Operation, Whole, Within, operation
 from xnorc.capture.values import MAX_CODES, UNKNOWN, Const, Finite, Range, Value, bounds
 
+EXACT = 2.0**53  # whole numbers up to here are float64
+SMALL = 2.0**8  # whole numbers up to here are of every dtype
 SIDES = 2  # floats on either side of a turn that are corners too: a product or quotient finds it up to its rounding
 
 
@@ -68,13 +70,22 @@ def corners(row: Operation, node: fx.Node, values: Values) -> torch.Tensor:
 
     An argument that may be NaN is run on NaN too, where the operation does not keep it.
     """
-    return _at_corners(row, node, {n: _candidates(row, node, n, values) for n in node.all_input_nodes})
+    return _at_corners(row, node, _box(row, node, values), values)
 
 
-def _at_corners(row: Operation, node: fx.Node, picks: dict[fx.Node, torch.Tensor]) -> torch.Tensor:
+def _box(row: Operation, node: fx.Node, values: Values) -> dict[fx.Node, torch.Tensor]:
+    """The corners along each argument.  A constant of one element is no axis: it stays as it is."""
+    return {n: _candidates(row, node, n, values) for n in node.all_input_nodes if _single(values[n]) is None}
+
+
+def _single(value: Value) -> torch.Tensor | None:
+    return value.tensor if isinstance(value, Const) and value.tensor.numel() == 1 else None
+
+
+def _at_corners(row: Operation, node: fx.Node, picks: dict[fx.Node, torch.Tensor], values: Values) -> torch.Tensor:
     grid = torch.cartesian_prod(*(torch.arange(len(p)) for p in picks.values())).reshape(-1, len(picks))
     at = {n: p[grid[:, i]] for i, (n, p) in enumerate(picks.items())}
-    args, kwargs = fx.node.map_arg((node.args, node.kwargs), at.__getitem__)
+    args, kwargs = fx.node.map_arg((node.args, node.kwargs), lambda n: at[n] if n in at else _single(values[n]))
     # The only channelwise operation without a rule of its own is PReLU; here every corner has its slope.
     call: Callable[..., torch.Tensor] = _prelu if row.acts is Acts.CHANNELWISE else node.target  # type: ignore[assignment]
     with torch.no_grad():
@@ -98,19 +109,31 @@ def _candidates(row: Operation, node: fx.Node, argument: fx.Node, values: Values
     if kind is torch.bool:
         return picked.to(kind)
     if not kind.is_floating_point:
-        info = torch.iinfo(kind)
-        return picked.clamp(info.min, info.max).to(kind)
+        info = torch.iinfo(kind)  # clamped as Python integers: 2^63 is a float64, and one too many for int64
+        ends += [t for turn in _turns(row, node, torch.float64, values) for t in turn.tolist()]
+        ends = [e for e in ends if within.lo <= e <= within.hi]
+        ends += [e + step for e in ends for step in (-1, 1) if within.lo <= e + step <= within.hi]
+        whole = [info.min if e == -inf else info.max if e == inf else int(e) for e in ends]
+        return torch.tensor([min(max(e, info.min), info.max) for e in whole], dtype=kind)
     rounded = picked.to(kind)  # outwards, so that the box still holds
     low = (rounded[:1].to(torch.float64) > picked[:1]) & torch.isfinite(rounded[:1])
     high = (rounded[-1:].to(torch.float64) < picked[-1:]) & torch.isfinite(rounded[-1:])
     down = torch.where(low, torch.nextafter(rounded[:1], torch.tensor(-inf, dtype=kind)), rounded[:1])
     up = torch.where(high, torch.nextafter(rounded[-1:], torch.tensor(inf, dtype=kind)), rounded[-1:])
     found = [down, rounded[1:-1], up, *(t.clamp(down, up) for t in _turns(row, node, kind, values))]
+    # Where infinity gives NaN, great numbers may not.
+    greatest = (torch.finfo(kind).min, torch.finfo(kind).max)
+    found += [torch.tensor([end], dtype=kind) for end in greatest if _is_open(within, end)]
     if within.lo <= 0 <= within.hi:
         found.append(torch.tensor([0.0, -0.0], dtype=kind))
     if within.nan and not row.keeps_nan:
         found.append(torch.tensor([torch.nan], dtype=kind))
     return torch.cat(found)
+
+
+def _is_open(within: Range, end: float) -> bool:
+    """True where the interval goes on beyond the greatest float, to infinity."""
+    return within.hi == inf if end > 0 else within.lo == -inf
 
 
 def _turns(row: Operation, node: fx.Node, kind: torch.dtype, values: Values) -> list[torch.Tensor]:
@@ -137,7 +160,7 @@ def _widened(lo: float, hi: float, ulps: float, kind: torch.dtype) -> tuple[floa
     info = torch.finfo(kind)
 
     def slack(end: float) -> float:
-        return ulps * info.eps * max(abs(end), info.tiny)
+        return 0.0 if isinf(end) else ulps * info.eps * max(abs(end), info.tiny)
 
     low, high = lo - slack(lo), hi + slack(hi)
     return max(low, 0.0) if lo >= 0 else low, min(high, 0.0) if hi <= 0 else high
@@ -163,9 +186,10 @@ def _may_wrap(row: Operation, node: fx.Node, values: Values) -> bool:
     kind = dtype(node)
     if kind.is_floating_point or kind is torch.bool:
         return False
-    picks = {n: _candidates(row, node, n, values).to(torch.float64) for n in node.all_input_nodes}
-    exact, reach = _at_corners(row, node, picks), torch.iinfo(kind)
-    return not bool(((exact >= reach.min) & (exact <= reach.max)).all())
+    picks = {n: at.to(torch.float64) for n, at in _box(row, node, values).items()}
+    exact, reach = _at_corners(row, node, picks, values), torch.iinfo(kind)
+    low, high = max(reach.min, -EXACT), min(reach.max, EXACT)  # beyond, float64 does not tell
+    return not bool(((exact >= low) & (exact <= high)).all())
 
 
 def _whole(row: Operation, node: fx.Node, operands: dict[fx.Node, Range], lo: float, hi: float) -> bool:
@@ -189,16 +213,33 @@ def _truths(row: Operation | None, node: fx.Node, values: Values) -> list[bool]:
 
 
 def _equal(rule: Equality, node: fx.Node, values: Values) -> list[bool]:
-    def side(argument: Any) -> Range:
-        return bounds(values[argument]) if isinstance(argument, fx.Node) else Range(float(argument), float(argument))
-
-    a, b = side(node.args[0]), side(node.args[1])
+    kinds = {dtype(n) for n in node.all_input_nodes}
+    sides = [_side(argument, kinds, values) for argument in node.args[:2]]
+    if None in sides:
+        return [False, True]
+    a, b = (side for side in sides if side is not None)
     seen = set()
     if not (a.hi < b.lo or b.hi < a.lo):
         seen.add(True)
     if not (a.lo == a.hi == b.lo == b.hi) or a.nan or b.nan:
         seen.add(False)
     return sorted(truth is not rule.negated for truth in seen)
+
+
+def _side(argument: Any, kinds: set[torch.dtype], values: Values) -> Range | None:
+    """One side of a comparison as the kernel sees it; None where rounding or wrapping may change it."""
+    if isinstance(argument, fx.Node):
+        within = bounds(values[argument])
+    else:
+        (kind,) = kinds
+        if not kind.is_floating_point and kind is not torch.bool:
+            info = torch.iinfo(kind)
+            if not info.min <= argument <= info.max:
+                return None  # 255 == -1 among uint8
+        seen = float(torch.tensor(argument, dtype=torch.float64).to(kind)) if kind.is_floating_point else argument
+        within = Range(float(min(argument, seen)), float(max(argument, seen)))
+    exact = within.finite and max(abs(within.lo), abs(within.hi)) <= SMALL
+    return within if exact or (len(kinds) == 1 and next(iter(kinds)).is_floating_point) else None
 
 
 def _few(row: Operation, node: fx.Node, values: Values, result: Range) -> Finite | None:

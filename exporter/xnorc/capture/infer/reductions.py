@@ -52,14 +52,10 @@ def _sum(node: fx.Node, x: Range) -> Range:
     largest = n * max(abs(x.lo), abs(x.hi))
     kind = dtype(node)
     if not kind.is_floating_point:
-        return UNKNOWN if largest > torch.iinfo(kind).max else Range(n * x.lo, n * x.hi, integer=True)
+        return Range(n * x.lo, n * x.hi, integer=True)
     whole = x.integer and largest < 2 / torch.finfo(kind).eps
     slack = 0.0 if whole else largest * n * _eps(node)
     return Range(n * x.lo - slack, n * x.hi + slack, whole, x.nan)
-
-
-def _same(_node: fx.Node, x: Range) -> Range:
-    return x
 
 
 def _variance(node: fx.Node, x: Range) -> Range:
@@ -99,7 +95,6 @@ def _norm(node: fx.Node, x: Range) -> Range:
 
 
 BOUNDS: dict[Rule, Callable[[fx.Node, Range], Range]] = {
-    Rule.PICK: _same,
     Rule.MEAN: _mean,
     Rule.PADDED_MEAN: _padded_mean,
     Rule.BLEND: _blend,
@@ -117,9 +112,27 @@ def reduce(node: fx.Node, values: Values) -> Value:
     row, x = operation(node), bounds(values[_x(node)])
     if row is None or row.rule is None:
         raise Fault(node.name, "is bounded as a reduction, and is none")
-    if not x.finite and row.rule is not Rule.PICK:
+    if row.rule is Rule.PICK:
+        return x
+    if not x.finite or _may_overflow(node, x, _power(node, row.rule)):
         return UNKNOWN
     return BOUNDS[row.rule](node, x)
+
+
+def _power(node: fx.Node, rule: Rule) -> float:
+    """To which power elements are raised on the way."""
+    if rule in (Rule.VARIANCE, Rule.DEVIATION):
+        return 2.0
+    name = "ord" if "ord" in argument_names(node) else "p"
+    return float(given(node, name) or 2.0) if rule is Rule.NORM else 1.0
+
+
+def _may_overflow(node: fx.Node, x: Range, power: float) -> bool:
+    """True where a sum over the whole argument may leave the dtype's range."""
+    kind = dtype(node)
+    most = torch.finfo(kind).max if kind.is_floating_point else torch.iinfo(kind).max
+    reach = max(abs(x.lo), abs(x.hi), 1.0)
+    return log(reach) * power + log(2 * max(1, prod(shape(_x(node))))) >= log(most)
 
 
 def index_of_extreme(node: fx.Node, values: Values) -> Value:
@@ -141,7 +154,7 @@ def layer_norm(node: fx.Node, values: Values) -> Value:
     x = bounds(values[_x(node)])
     n = prod(given(node, "normalized_shape") if "normalized_shape" in argument_names(node) else shape(_x(node))[1:])
     weight, bias = given(node, "weight"), given(node, "bias")
-    if not x.finite or any(isinstance(a, fx.Node) and not isinstance(values[a], Const) for a in (weight, bias)):
+    if not x.finite or _may_overflow(node, x, 2.0) or any(isinstance(a, fx.Node) and not isinstance(values[a], Const) for a in (weight, bias)):
         return UNKNOWN
     scale, shift = (_magnitude(a, values, absent) for a, absent in ((weight, 1.0), (bias, 0.0)))
     reach = (sqrt(max(n, 1)) * scale + shift) * (1 + 1e-4)

@@ -6,10 +6,10 @@ from __future__ import annotations
 import torch
 from torch import fx
 
-from xnorc.capture.edit import aten, shape
+from xnorc.capture.edit import aten, dtype, shape
 from xnorc.capture.infer.tables import Values, full, ordered, source, through
 from xnorc.capture.operations import fill_of, operation
-from xnorc.capture.values import MAX_CODES, Const, Finite, Range, Value, bounds, collapse, hull
+from xnorc.capture.values import MAX_CODES, UNKNOWN, Const, Finite, Range, Value, bounds, collapse, hull
 from xnorc.errors import Fault
 
 
@@ -34,6 +34,8 @@ def joins(node: fx.Node, values: Values) -> Value:
     """The value of a concatenation: rows stay with one source; with more, the node becomes a source."""
     parts = node.all_input_nodes
     held = [values[n] for n in parts]
+    if any(dtype(n) is not dtype(node) for n in parts) and not all(isinstance(v, Const | Finite) for v in held):
+        return UNKNOWN  # parts are cast, which may round
     if not all(isinstance(v, Const | Finite) for v in held):
         return hull([bounds(v) for v in held])
     choosing = [v for v in held if isinstance(v, Finite) and len(v.vals) > 1]

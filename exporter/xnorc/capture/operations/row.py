@@ -147,6 +147,7 @@ class Operation:
         monotone: the arguments in which it is monotone, each with its conditions.
         linear: where it is linear, up to rounding.
         ulps: error of one element in units in the last place: 0 exact, 0.5 correctly rounded; None where not known.
+        ulps_given: the error is that small only where these hold.
         whole: when the result is whole.
         keeps_nan: a NaN argument gives a NaN; otherwise it gives what the operation says when run on NaN.
         narrows: it makes few values of many: where the result is whole and its interval short, it chooses values.
@@ -171,6 +172,7 @@ class Operation:
     monotone: tuple[Monotone, ...] = ()
     linear: Linear = Linear.NEVER
     ulps: float | None = None
+    ulps_given: tuple[Condition, ...] = ()
     whole: Whole = Whole.NEVER
     keeps_nan: bool = True
     narrows: bool = False
