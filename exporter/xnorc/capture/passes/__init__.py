@@ -23,6 +23,7 @@ from xnorc.capture.passes.refuse_numbers import refuse_numbers
 from xnorc.capture.passes.rewrite_dots import rewrite_dots
 from xnorc.capture.passes.rewrite_masks import rewrite_masks
 from xnorc.capture.passes.rewrite_negations import rewrite_negations
+from xnorc.capture.passes.rewrite_strides import rewrite_strides
 from xnorc.capture.passes.split_tuples import split_tuples
 from xnorc.capture.passes.work import Work
 from xnorc.errors import Fault
@@ -32,7 +33,7 @@ OnStage = Callable[[str, fx.GraphModule], None]
 PASSES = 60  # checks of a capture, about: passes that change something, with their repetitions
 
 STAGES: tuple[tuple[Pass, ...], ...] = (
-    (refuse_effects, refuse_numbers),
+    (refuse_effects, refuse_numbers, rewrite_strides),
     (fold_numbers, erase_noise, split_tuples, rewrite_masks, rewrite_negations, expand_composites, merge_common),
     (erase_noise, merge_common, pair_comparisons, cancel_straight_through),  # symbolically, before weights are folded
     (settle_weights,),
