@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Arguments for every row of the table of operations: what the tests of its claims call each overload with.
 
-X and Y stand for tensors that depend on the image, B for truths that do; everything else is constant.  Samples are many where arguments
-decide about claims (slopes of either sign, bounds in either order, values on either side of a threshold).
+X and Y stand for tensors that depend on the image, B for truths that do; all else is constant.  Samples
+are many where arguments decide about claims (slopes of either sign, bounds in either order, values on either side of a
+threshold).
 """
 
 from __future__ import annotations
@@ -26,13 +27,11 @@ class Sample:
     Attributes:
         args, kwargs: with X, Y and B where tensors depend on the image.
         shape: of X, Y and B.
-        refused: part of the words with which PyTorch itself refuses the call.
     """
 
     args: tuple[Any, ...]
     kwargs: dict[str, Any] = field(default_factory=dict)
     shape: tuple[int, ...] = MAP
-    refused: str = "\0"
 
 
 def s(*args: Any, shape: tuple[int, ...] = MAP, **kwargs: Any) -> Sample:
@@ -79,9 +78,8 @@ ELEMENTWISE: dict[Any, list[Sample]] = {
     aten.div.Tensor_mode: [s(X, Y, rounding_mode=m) for m in (None, "floor", "trunc")]
     + [s(X, CHANNELS, rounding_mode=m) for m in (None, "floor", "trunc")],
     aten.div.Scalar_mode: [s(X, n, rounding_mode=m) for n in (0.75, -3, 0) for m in (None, "floor", "trunc")],
-    **{
-        op: UNARY
-        for op in (
+    **dict.fromkeys(
+        (
             aten.neg.default, aten.abs.default, aten.square.default, aten.sqrt.default, aten.reciprocal.default,
             aten.rsqrt.default, aten.relu.default, aten.relu6.default, aten.hardsigmoid.default, aten.sign.default,
             aten.sgn.default, aten.round.default, aten.floor.default, aten.ceil.default, aten.trunc.default,
@@ -91,8 +89,9 @@ ELEMENTWISE: dict[Any, list[Sample]] = {
             aten.sigmoid.default, aten.log_sigmoid.default, aten.erf.default, aten.atan.default, aten.asinh.default,
             aten.sinh.default, aten.selu.default, aten.silu.default, aten.mish.default, aten.hardswish.default,
             aten.sin.default, aten.cos.default, aten.logical_not.default,
-        )
-    },
+        ),
+        UNARY,
+    ),
     aten.bitwise_not.default: [s(B), s(X)],
     aten.gelu.default: [s(X), s(X, approximate="tanh")],
     aten.pow.Tensor_Scalar: [s(X, e) for e in (0, 1, 2, 3, 0.5, 1.5, -1, -2, -0.5, torch.inf)],
@@ -224,7 +223,8 @@ MANY: dict[Any, list[Sample]] = {
     aten.conv2d.default: [s(X, conv(5, 4, 3, 3), conv(5), [1, 1], [1, 1]), s(X, conv(4, 2, 3, 3), None, [2, 2], [0, 0],
                           [1, 1], 2), s(X, conv(4, 1, 3, 3).sign() * 3, None, [1, 1], [1, 1], [1, 1], 4), s(X, Y),
                           s(conv(1, 4, 6, 6), X, conv(1)), s(X, Y, torch.tensor([50.0]), [1, 1], [2, 2])],
-    aten.conv2d.padding: [s(X, conv(5, 4, 3, 3), conv(5), [1, 1], "same"), s(X, conv(5, 4, 2, 2), None, [1, 1], "valid")],
+    aten.conv2d.padding: [s(X, conv(5, 4, 3, 3), conv(5), [1, 1], "same"),
+                          s(X, conv(5, 4, 2, 2), None, [1, 1], "valid")],
     aten.conv3d.default: [s(X, conv(2, 1, 3, 3, 3), conv(2), [1, 1, 1], [1, 1, 1], shape=(1, 1, 4, 6, 6))],
     aten.conv3d.padding: [s(X, conv(2, 1, 3, 3, 3), conv(2), [1, 1, 1], "same", shape=(1, 1, 4, 6, 6))],
     aten.conv_transpose1d.default: [s(X, conv(4, 3, 3), conv(3), [2], [1], shape=(1, 4, 6))],

@@ -99,8 +99,9 @@ def called(target: Any, sample: Sample, image: Range, kind: torch.dtype) -> Call
         zeros = {n: torch.ones(sample.shape, dtype=n.meta["val"].dtype) for n in varying.values()}
         node.meta["val"] = as_meta(made.run(zeros))
     except (RuntimeError, NotImplementedError) as error:
-        assert kind is not torch.float32 or "not implemented for" in str(error) or sample.refused in str(error), error
-        return None
+        if kind is not torch.float32 or "not implemented for" in str(error):
+            return None
+        raise
     return made
 
 
@@ -211,8 +212,9 @@ def test_the_value_of_a_call_holds_for_every_argument(target: Any) -> None:
                     try:
                         result = made.run(given)
                     except RuntimeError as error:  # integers divided by zero
-                        assert "ZeroDivisionError" in str(error), error
-                        continue
+                        if "ZeroDivisionError" in str(error):
+                            continue
+                        raise
                     assert holds(value, result), (kind, image, sample, value, given, result)
                     tried += 1
     assert tried
@@ -356,7 +358,9 @@ def test_comparisons_compare(target: Any) -> None:
     assert target(a, other).tolist() == [python(x) for x in a.tolist()]
 
 
-@pytest.mark.parametrize("target", [t for t in ROWS if TABLE[t].same or TABLE[t].moved in (Move.VIEW, Move.REPEAT)], ids=str)
+@pytest.mark.parametrize(
+    "target", [t for t in ROWS if TABLE[t].same or TABLE[t].moved in (Move.VIEW, Move.REPEAT)], ids=str
+)
 def test_what_is_the_same_in_its_own_shape_and_dtype_is_the_same(target: Any) -> None:
     for sample in SAMPLES[target]:
         made = called(target, sample, Range(-4.0, 4.0), torch.float32)

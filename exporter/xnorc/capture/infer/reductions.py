@@ -154,7 +154,11 @@ def layer_norm(node: fx.Node, values: Values) -> Value:
     x = bounds(values[_x(node)])
     n = prod(given(node, "normalized_shape") if "normalized_shape" in argument_names(node) else shape(_x(node))[1:])
     weight, bias = given(node, "weight"), given(node, "bias")
-    if not x.finite or _may_overflow(node, x, 2.0) or any(isinstance(a, fx.Node) and not isinstance(values[a], Const) for a in (weight, bias)):
+    if (
+        not x.finite
+        or _may_overflow(node, x, 2.0)
+        or any(isinstance(a, fx.Node) and not isinstance(values[a], Const) for a in (weight, bias))
+    ):
         return UNKNOWN
     scale, shift = (_magnitude(a, values, absent) for a, absent in ((weight, 1.0), (bias, 0.0)))
     reach = (sqrt(max(n, 1)) * scale + shift) * (1 + 1e-4)

@@ -18,8 +18,8 @@ edit. Capture and lowering believe of an ATen operation what its row claims, and
 ## What an operation without a row may do
 
 It is unknown: not bounded, not monotone, not whole, and it moves nothing. One thing is taken from torch itself: an
-operation that torch tags `pointwise` may be run element by element as a black box, on tables of few values and at single
-elements of a chain. That is running, not reasoning.
+operation that torch tags `pointwise` may be run element by element as a black box, on tables of few values and at
+single elements of a chain. That is running, not reasoning.
 
 ## How to add an operation
 
@@ -44,6 +44,7 @@ elements of a chain. That is running, not reasoning.
 
 def document() -> str:
     """The whole file."""
+    words = ("operation", "interval", "monotone in", "exact", "whole", "only where")
     elementwise = [row for row in TABLE.values() if row.acts in (Acts.ELEMENTWISE, Acts.CHANNELWISE)]
     moves = [row for row in TABLE.values() if row.acts in (Acts.MOVE, Acts.JOIN)]
     many = [row for row in TABLE.values() if row.acts is Acts.MANY]
@@ -51,7 +52,7 @@ def document() -> str:
         (
             HEAD,
             "## Elementwise\n\n",
-            _table(("operation", "interval", "monotone in", "exact", "whole", "only where"), map(_elementwise, elementwise)),
+            _table(words, map(_elementwise, elementwise)),
             "\n## Moves and joins\n\n",
             _table(("operation", "elements of the argument", "writes"), map(_move, moves)),
             "\n## Over many elements\n\n",

@@ -162,7 +162,9 @@ class Chain:
             return self._build(source, came, sites)
         number = fill_of(node)
         if number is None:
-            raise Fault(self.graph.captured.where(node), f"{node.target} writes elements that its argument does not have")
+            raise Fault(
+                self.graph.captured.where(node), f"{node.target} writes elements that its argument does not have"
+            )
         filler = torch.tensor([number], dtype=dtype_of(node))
         parts = [Step(node, sites[~inside], lambda: filler)]
         if inside.any():
