@@ -72,7 +72,7 @@ def with_thresholds(program: Program, at: int, by: int) -> Program:
 def test_what_is_sound_passes_and_says_on_what(sound: Lowered) -> None:
     verdict = judge(sound)
     assert verdict.images["calibration"] == 16
-    assert set(verdict.images) == {"calibration", "random", "extreme", "grey", "border"}
+    assert set(verdict.images) == {"calibration", "random", "extreme", "grey", "label", "threshold"}
     assert verdict.same_labels == sum(verdict.images.values())
     assert verdict.logits_error < 1e-5
     assert not verdict.clipped

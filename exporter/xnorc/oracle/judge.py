@@ -18,6 +18,7 @@ import numpy as np
 from xnorc.errors import Fault, LowerError
 from xnorc.lower import Lowered
 from xnorc.oracle.awkward import Images, awkward, spread
+from xnorc.oracle.border import at_border, bits_of
 from xnorc.oracle.compare import Comparison, compare
 from xnorc.program.saturation import Saturation, saturation
 
@@ -99,11 +100,17 @@ def judge(lowered: Lowered, on_step: Callable[[str], None] | None = None) -> Ver
 
 
 def _images(lowered: Lowered, given: np.ndarray | None) -> tuple[Images, ...]:
-    """As many as WORK allows; the border between two labels is looked for where the program is small."""
+    """As many as WORK allows; borders between answers are looked for where the program is not large."""
     program = lowered.program
     macs = sum(node.macs(*(program.tensors[name] for name in node.inputs)) for node in program.nodes)
     count = int(np.clip(WORK / max(macs, 1), LEAST, MOST))
-    return awkward(program.input.shape, given, count, program.predict if count > LEAST else None)
+    groups = awkward(program.input.shape, given, count)
+    if count == LEAST:
+        return groups
+    x, rng, pairs = np.concatenate([group.x for group in groups]), np.random.default_rng(0), max(1, count // 10)
+    found = [at_border(x, answer, 1, rng) for answer in bits_of(program, x)]
+    near = (("label", at_border(x, program.predict, pairs, rng)), ("threshold", np.concatenate([x[:0], *found])))
+    return (*groups, *(Images(kind, images) for kind, images in near if len(images)))
 
 
 def _equal(found: Comparison) -> bool:
