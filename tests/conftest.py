@@ -27,6 +27,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--serial", metavar="URL", help="port of a real board for tests marked `hardware`")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes long starts first, so that no process is left with it at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 @pytest.fixture(scope="session")
 def need(request: pytest.FixtureRequest) -> Callable[..., None]:
     """need("arm-none-eabi-gcc", "qemu-system-arm"): go on only if every tool is on the PATH."""

@@ -8,10 +8,12 @@ the same tensors as C, on this machine under sanitizers and on an emulated Corte
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -56,7 +58,12 @@ def is_exact(name: str) -> bool:
     return "STREAM = False" in gallery.path_of(name).read_text()
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if is_exact(name)])
+def together(names: Iterable[str]) -> list[Any]:
+    """Parameters whose tests of one network run in one process, one after the other: they share its export."""
+    return [pytest.param(name, marks=pytest.mark.xdist_group(f"gallery {name}")) for name in names]
+
+
+@pytest.mark.parametrize("name", together(filter(is_exact, NAMES)))
 def test_no_bit_differs_from_pytorch_over_a_thousand_images(name: str) -> None:
     module, made = lowered(name)
     found = compare(made, as_images(gallery.images(module, IMAGES, seed=7)))
@@ -64,7 +71,7 @@ def test_no_bit_differs_from_pytorch_over_a_thousand_images(name: str) -> None:
     assert found.same_labels == IMAGES
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if not is_exact(name)])
+@pytest.mark.parametrize("name", together(itertools.filterfalse(is_exact, NAMES)))
 def test_streams_cost_at_most_three_tenths_of_a_point(name: str) -> None:
     module, made = lowered(name)
     _, _, x, y = digits(module.INPUT)
@@ -78,7 +85,7 @@ def test_streams_cost_at_most_three_tenths_of_a_point(name: str) -> None:
 
 
 @pytest.mark.host
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", together(NAMES))
 def test_host_c_equals_the_program_in_every_tensor(name: str, need: Callable[..., None], tmp_path: Path) -> None:
     need("gcc")
     module, made = lowered(name)
@@ -86,7 +93,7 @@ def test_host_c_equals_the_program_in_every_tensor(name: str, need: Callable[...
 
 
 @pytest.mark.emulator
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", together(NAMES))
 def test_an_emulated_board_equals_the_program_in_every_tensor(
     name: str, need: Callable[..., None], tmp_path: Path
 ) -> None:
