@@ -156,7 +156,8 @@ def test_a_stem_may_repeat_its_edges(weight: str) -> None:
     edge.load_state_dict(zero.state_dict())
     x = latent(1, 2, 5, 5)
     around = torch.from_numpy(np.pad(x.numpy(), ((0, 0), (0, 0), (1, 1), (1, 1)), mode="edge"))
-    assert torch.equal(edge[0](x), zero[0](around)[:, :, 1:-1, 1:-1])
+    zero[0].padding = (0, 0)  # the border is there already: sums of the same taps, in the same order
+    assert torch.equal(edge[0](x), zero[0](around))
     with pytest.raises(XnorcError, match="Stem: padding mode 'minus'"):
         Stem(2, 3, weight=weight, pad_mode="minus")  # -1 is no pixel
 
