@@ -16,10 +16,13 @@ from xnorc.deploy import Device, running
 from xnorc.errors import DataError
 from xnorc.link.session import DeviceRun, Sample, Verify, stream_samples
 from xnorc.program import Program, digest
+from xnorc.program.saturation import saturation
 from xnorc.report.results import Accuracy, Agreement, Classification, Data, Report, wrong_samples
 from xnorc.report.rows import Layer, Memory, flash_memory, layers, ram_memory, spans
 from xnorc.targets import Target
 from xnorc.targets.host import Host
+
+CLIPPED = 64  # samples over which clipped values are counted
 
 OnSample = Callable[[Target, Sample], None]
 OnText = Callable[[str], None]
@@ -114,6 +117,7 @@ def _report(
         count=float(np.mean(totals)) if totals else None,
         spread=(min(totals), max(totals)) if totals else None,
         notes=program.notes,
+        clipped=tuple(each for each in saturation(program, samples.x[:CLIPPED]) if each.clipped),
         wrong=wrong_samples(samples.x, device.labels, samples.y),
         versions=_versions(),
     )

@@ -23,6 +23,7 @@ from rich.table import Table
 from sklearn import metrics
 
 from tests.report.example import IMAGES, LABELS, STEPS, TRUTHS, program, report
+from xnorc.program.saturation import Saturation
 from xnorc.report import drawing, pictures, rows, tables
 from xnorc.report.html import page, write_html
 from xnorc.report.json_report import document, write_json
@@ -315,3 +316,15 @@ def test_every_box_lies_within_its_picture(count: int, seed: int) -> None:
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 def test_an_image_of_any_channels_has_a_picture(channels: int) -> None:
     assert pictures.png(np.zeros((5, 4, channels), np.uint8)).startswith("data:image/png;base64,")
+
+
+def test_what_was_clipped_is_told_in_numbers() -> None:
+    nasty = "<script>"
+    made = report(clipped=(Saturation(nasty, "t_sum", 1000, 40, 1.25),))
+    assert document(made)["clipped"] == [
+        {"layer": nasty, "tensor": "t_sum", "elements": 1000, "clipped": 40, "excess": 1.25}
+    ]
+    text = page(made)
+    assert "t_sum clips 40 of 1,000 values (4 %), the greatest 1.25 times what it holds" in text
+    assert nasty not in text
+    assert "Clipped values" not in page(report())

@@ -57,6 +57,8 @@ def measure_live(
 
 def finish(report: Report, out: Path, as_json: bool) -> None:
     """Write report.json and report.html into `out`, and print the tables (or the JSON)."""
+    from rich.markup import escape
+
     from xnorc.report.html import write_html
     from xnorc.report.json_report import document, write_json
     from xnorc.report.tables import accuracy_table, layer_table, memory_table, summary
@@ -73,6 +75,8 @@ def finish(report: Report, out: Path, as_json: bool) -> None:
     console.print(accuracy_table(report.accuracy, report.agreement, f"{report.target.name} ({report.target.kind})"))
     if report.data.caveat:
         console.print(f"[yellow]{report.data.caveat}[/]")
+    for each in report.clipped:
+        console.print(f"[yellow]{escape(str(each))}[/]", soft_wrap=True)
     console.print(summary(report))
     console.print(f"written: {out / 'report.json'}, {out / 'report.html'}")
 

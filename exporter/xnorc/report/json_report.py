@@ -49,6 +49,7 @@ def document(report: Report) -> dict[str, Any]:
         },
         "layers": [asdict(layer) for layer in report.layers],
         "memory": {"arena": arena, **memories},
+        "clipped": [asdict(each) for each in report.clipped],
         "wrong": [{"index": w.index, "truth": w.truth, "label": w.label} for w in report.wrong],
         "versions": dict(sorted(report.versions.items())),
     }

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from xnorc.program.saturation import Saturation
 from xnorc.report.rows import Layer, Memory, Span
 from xnorc.targets import Target
 
@@ -110,6 +111,7 @@ class Report:
         arena: places of tensors over time; arena_bytes long.
         memories: what flash and RAM are used for.
         notes: what lowering assumed, proved or measured.
+        clipped: tensors that clip values of the first samples, beyond what calibration foresaw.
         wrong: some of the samples that the device got wrong.
         versions: of xnorc, Python, packages and tools, by name.
     """
@@ -128,6 +130,7 @@ class Report:
     count: float | None = None
     spread: tuple[float, float] | None = None
     notes: tuple[str, ...] = ()
+    clipped: tuple[Saturation, ...] = ()
     wrong: tuple[Wrong, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
 
