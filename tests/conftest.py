@@ -14,8 +14,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.conformance.traced import compile_kernels
-
 # Two test processes share two cores: more threads a process would only wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -51,5 +49,7 @@ def need(request: pytest.FixtureRequest) -> Callable[..., None]:
 @pytest.fixture(scope="session")
 def kernels(tmp_path_factory: pytest.TempPathFactory, need: Callable[..., None]) -> list[Path]:
     """Objects of all kernels for this machine, under sanitizers."""
+    from tests.conformance.traced import compile_kernels  # not above: numpy reads OMP_NUM_THREADS when it is imported
+
     need("gcc")
     return compile_kernels(tmp_path_factory.mktemp("kernels"))
