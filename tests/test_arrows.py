@@ -28,7 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "oracle": {"errors", "options", "capture", "program", "lower"},
     "exporting": {"errors", "faults", "explaining", "options", "capture", "program"}
     | {"lower", "oracle", "plan", "render"},
-    "verifying": {"faults", "oracle", "exporting"},
+    "verifying": {"faults", "options", "oracle", "exporting"},
     "toolchain": {"errors", "resources", "boards"},
     "targets": {"errors", "boards"},
     "link": {"errors", "program", "targets"},

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import subprocess
 import sys
@@ -86,3 +87,10 @@ def test_what_has_no_meaning_is_refused(chosen: dict[str, object], shape: tuple[
 def test_the_edges_are_taken() -> None:
     made = Options.of(IMAGE, {"percentile": 100, "tie": -1, "weight_bits": 16, "std": 1e-30, "static_collapsed": True})
     assert (made.percentile, made.tie, made.weight_bits, made.static_collapsed) == (100, -1, 16, True)
+
+
+def test_help_shows_every_option_with_its_default() -> None:
+    for function in (xnorc.export, xnorc.verify):
+        shown = inspect.signature(function).parameters
+        assert all(shown[each.name].default == each.default for each in fields(Options))
+        assert "options" not in shown

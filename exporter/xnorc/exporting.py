@@ -24,7 +24,7 @@ from xnorc.faults import reported
 from xnorc.lower import Lowered, lower
 from xnorc.lower.graph.pixels import images_to_float
 from xnorc.lower.inputs import input_tensor
-from xnorc.options import Options
+from xnorc.options import Options, shows_options
 from xnorc.oracle.awkward import awkward
 from xnorc.oracle.judge import Verdict, judge
 from xnorc.plan import plan
@@ -42,6 +42,7 @@ class Exported:
     verdict: Verdict
 
 
+@shows_options
 @reported
 def export(
     module: nn.Module,

@@ -8,10 +8,11 @@ command that lowers a model, too.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from xnorc.errors import DataError, LowerError
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 Normalisation = float | Sequence[float] | None
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,18 @@ class Options:
             raise LowerError("normalisation", f"mean {self.mean}, std {self.std}", "finite numbers, std above 0")
         if self.calibration is not None:
             _check_images(self.calibration, shape)
+
+
+def shows_options(function: F) -> F:
+    """`function(..., **options)` with the options by name in its signature, as `help()` and editors show it."""
+    own = inspect.signature(function)
+    kept = [p for p in own.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
+    named = [
+        inspect.Parameter(f.name, inspect.Parameter.KEYWORD_ONLY, default=f.default, annotation=f.type)
+        for f in fields(Options)
+    ]
+    function.__signature__ = own.replace(parameters=[*kept, *named])  # type: ignore[attr-defined]
+    return function
 
 
 def _tuple(chosen: Mapping[str, Any], name: str) -> tuple[float, ...] | None:

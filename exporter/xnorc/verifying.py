@@ -11,9 +11,11 @@ from torch import nn
 
 from xnorc.exporting import lower_module
 from xnorc.faults import reported
+from xnorc.options import shows_options
 from xnorc.oracle.compare import Comparison, compare
 
 
+@shows_options
 @reported
 def verify(
     module: nn.Module,

@@ -207,3 +207,21 @@ def test_labels_that_the_network_cannot_give_are_refused_everywhere() -> None:
             xnorc.verify(five, torch.zeros(SHAPE), x, np.array(labels))
     with pytest.raises(xnorc.errors.DataError, match="5 labels for 6 images"):
         xnorc.verify(five, torch.zeros(SHAPE), x, np.zeros(5, int))
+
+
+class Counter(nn.Module):
+    """Its weights change sign after some calls: tracing cannot see it, and the example has long been compared."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.calls = Linear(128, 3), 0
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if not torch.compiler.is_compiling():
+            self.calls += 1
+        return self.a(x.flatten(1)) * (-1.0 if self.calls > 12 else 1.0)
+
+
+def test_a_network_with_a_memory_is_its_authors_affair() -> None:
+    with pytest.raises(xnorc.errors.CaptureError, match="Counter: the model answers otherwise than when it was read"):
+        xnorc.export(lively(Counter()), torch.zeros(SHAPE))

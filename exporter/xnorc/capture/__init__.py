@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from xnorc.capture.captured import BinarizePoint, Captured
+from xnorc.capture.eager import Eager
 from xnorc.capture.execute import run, run_logits
 from xnorc.capture.factory import load_factory
 from xnorc.capture.network import capture, capture_pt2, normal_form, read_archive, read_module
@@ -19,6 +20,7 @@ __all__ = [
     "CaptureError",
     "Captured",
     "Const",
+    "Eager",
     "Finite",
     "Kind",
     "OnStage",

@@ -22,8 +22,8 @@ from typing import Any
 
 import numpy as np
 
-from xnorc.capture import run_logits, same_bits
-from xnorc.errors import DataError, Fault
+from xnorc.capture import Eager, run_logits, same_bits
+from xnorc.errors import CaptureError, DataError, Fault
 from xnorc.lower import Lowered
 from xnorc.lower.graph.pixels import images_to_float
 from xnorc.oracle.tensors import Row, Watch
@@ -123,6 +123,7 @@ def _network(lowered: Lowered, x: np.ndarray) -> tuple[np.ndarray, int]:
                 logits = eager.with_ties(real, lowered.options.tie)
                 equal = same_bits(logits, ours)
             if not equal and not captured.moved:
+                _refuse_memory(lowered, eager)
                 worst = float((logits - ours).abs().max()) if logits.shape == ours.shape else float("nan")
                 raise Fault(
                     "capture", f"on image {i} the captured graph's logits are off by {worst:.3g} from the network's"
@@ -130,6 +131,21 @@ def _network(lowered: Lowered, x: np.ndarray) -> tuple[np.ndarray, int]:
             same += equal
             rows.append(logits.reshape(1, -1).double().numpy())
     return np.concatenate(rows), same
+
+
+def _refuse_memory(lowered: Lowered, eager: Eager) -> None:
+    """A network that answers its own example otherwise than when it was read is no function of the image.
+
+    Raises:
+        CaptureError: it does.
+    """
+    captured = lowered.captured
+    if not same_bits(eager.logits(captured.example), run_logits(captured.graph, captured.example)):
+        raise CaptureError(
+            eager.name,
+            "the model answers otherwise than when it was read: what it holds changes from call to call",
+            "a forward pass that keeps no counters and writes to nothing",
+        )
 
 
 def _error(scores: np.ndarray, ours: np.ndarray, unit: float | None) -> float:

@@ -22,7 +22,7 @@ from xnorc.oracle.border import at_border, bits_of
 from xnorc.oracle.compare import Comparison, compare
 from xnorc.program.saturation import Saturation, saturation
 
-WORK = 5e8  # multiply-accumulates of all images, about: some ten seconds of a processor core
+WORK = 1e9  # multiply-accumulates of all images, about: some seconds of a processor core
 LEAST, MOST = 4, 40  # images
 REFUSED = 1e-3  # share of a tensor's values over the calibration images that may be clipped
 ROUNDED = (
