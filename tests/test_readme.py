@@ -113,11 +113,14 @@ def test_the_training_loop_of_the_docs_runs(tmp_path: Path) -> None:
 
 def test_the_python_example_is_the_real_signature() -> None:
     pytest.importorskip("torch")
+    import dataclasses
     import inspect
 
     from xnorc.exporting import export
+    from xnorc.options import Options
 
     example = blocks("python")[0]
     names = re.findall(r"\b(\w+)=", example)
     assert names
-    assert set(names) <= set(inspect.signature(export).parameters)
+    options = {field.name for field in dataclasses.fields(Options)}
+    assert set(names) <= set(inspect.signature(export).parameters) | options
