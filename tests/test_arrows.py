@@ -102,3 +102,11 @@ def test_the_contracts_table_is_what_is_held_here() -> None:
         name: allowed | {"errors"} for name, allowed in MAY_IMPORT.items()
     }
     assert {name for name, (_, torch) in rows.items() if torch} == TORCH_ALLOWED
+
+
+def test_what_may_be_imported_has_no_circle() -> None:
+    left = {name: allowed - {name} for name, allowed in MAY_IMPORT.items()}
+    while left:
+        free = {name for name, allowed in left.items() if not allowed & left.keys()}
+        assert free, f"a circle among {sorted(left)}"
+        left = {name: allowed for name, allowed in left.items() if name not in free}
