@@ -25,7 +25,7 @@ from xnorc.capture.values import Const, Finite, Range, Value, bounds
 from xnorc.lower.graph.positions import FILL, joined_from, moved_from
 
 FLOATS = (torch.float32, torch.float64, torch.float16)
-INTEGERS = (torch.int64, torch.int32, torch.uint8)
+INTEGERS = (torch.int64, torch.uint8)
 ROWS = sorted(TABLE, key=str)
 # (lo, hi, whole, NaN may occur)
 RANGES = [
@@ -199,7 +199,7 @@ def test_the_value_of_a_call_holds_for_every_argument(target: Any) -> None:
     tried = 0
     wide = target in ELEMENTWISE
     for sample in SAMPLES[target]:
-        for kind in (*FLOATS, *INTEGERS) if wide else (torch.float32, torch.float16, torch.int32):
+        for kind in (*FLOATS, *INTEGERS) if wide else (torch.float32, torch.float16, torch.int64):
             for at, image in enumerate(images(kind)[:: 1 if wide and kind is torch.float32 else 3]):
                 made = called(target, sample, image, kind)
                 if made is None:
@@ -207,7 +207,7 @@ def test_the_value_of_a_call_holds_for_every_argument(target: Any) -> None:
                 if not made.varying:
                     continue
                 value = value_of(made.node, made.values)
-                for seed in range(2):
+                for seed in range(2 if kind is torch.float32 else 1):
                     given = inputs(made, image, kind, 31 * at + seed, numbers_of(sample))
                     try:
                         result = made.run(given)
@@ -223,8 +223,8 @@ def test_the_value_of_a_call_holds_for_every_argument(target: Any) -> None:
 def line(kind: torch.dtype, near: list[float]) -> torch.Tensor:
     """Floats of the dtype in rising order, many of them neighbours."""
     points = torch.cat([
-        within(Range(-inf, inf), 1500, kind, 1, near), within(Range(-30.0, 30.0), 3000, kind, 2, near),
-        within(Range(-2.0, 2.0), 1500, kind, 3, near),
+        within(Range(-inf, inf), 500, kind, 1, near), within(Range(-30.0, 30.0), 1000, kind, 2, near),
+        within(Range(-2.0, 2.0), 500, kind, 3, near),
     ])  # fmt: skip
     points = torch.cat([points, *(torch.nextafter(points, torch.tensor(way, dtype=kind)) for way in (-inf, inf))])
     points = points[torch.isfinite(points) & (points.double().abs() < 1e30)]

@@ -104,6 +104,8 @@ _answers: dict[Any, bool] = {}  # networks repeat one binarizer many times
 def _structure(nodes: list[fx.Node], values: dict[fx.Node, Value]) -> Any:
     """The region as plain data: equal for regions that compute the same from their entry."""
     index = {n: i for i, n in enumerate(nodes)}
+    # An operation that lists its values reads all of its constants (`copysign`).
+    listed = any(row is not None and row.levels is not None for row in map(operation, nodes))
 
     def plain(argument: Any) -> Any:
         if isinstance(argument, tuple | list):
@@ -112,6 +114,8 @@ def _structure(nodes: list[fx.Node], values: dict[fx.Node, Value]) -> Any:
             if argument in index:
                 return ("node", index[argument])
             tensor = values[argument].tensor  # type: ignore[union-attr]
+            if listed:
+                return ("constant", tensor.dtype, tuple(tensor.shape), tuple(tensor.reshape(-1).tolist()))
             return ("constant", tensor.dtype, tensor.min().item(), tensor.max().item())  # all that bounds look at
         return (type(argument).__name__, repr(argument))
 

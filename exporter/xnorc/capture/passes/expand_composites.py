@@ -23,7 +23,10 @@ def expand_composites(work: Work) -> bool:
             continue
         if not target._can_decompose() or not isinstance(node.meta.get("val"), torch.Tensor):
             continue
-        inner = _traced(work.gm, node)
+        try:
+            inner = _traced(work.gm, node)
+        except NotImplementedError:  # a part has no kernel for tensors without storage: the whole stays unknown
+            inner = None
         if inner is not None:
             replace(node, inner)
             changed = True

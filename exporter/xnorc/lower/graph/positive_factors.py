@@ -6,7 +6,9 @@ from __future__ import annotations
 from torch import fx
 
 from xnorc.capture import Captured, Const, Range
-from xnorc.lower.graph.ops import compares, is_moving, is_sign, shape_of, short_name
+from xnorc.lower.graph.ops import aten, compares, is_call, is_moving, is_sign, shape_of
+
+PRODUCTS = {aten.mul.Tensor, aten.div.Tensor}  # not Tensor_mode: a quotient that is rounded may lose its sign
 
 
 def positive_factors(captured: Captured) -> dict[fx.Node, fx.Node]:
@@ -17,7 +19,7 @@ def positive_factors(captured: Captured) -> dict[fx.Node, fx.Node]:
     """
     found: dict[fx.Node, fx.Node] = {}
     for node in captured.graph.graph.nodes:
-        if node.op != "call_function" or short_name(node) not in ("div", "mul") or len(node.args) < 2:
+        if not is_call(node, PRODUCTS) or len(node.args) < 2:
             continue
         first, second = node.args[0], node.args[1]
         if not isinstance(first, fx.Node) or not isinstance(second, fx.Node):
@@ -26,14 +28,14 @@ def positive_factors(captured: Captured) -> dict[fx.Node, fx.Node]:
             continue
         if _positive(captured, second) and shape_of(first) == shape_of(node):
             found[node] = first
-        elif short_name(node) == "mul" and _positive(captured, first) and shape_of(second) == shape_of(node):
+        elif is_call(node, {aten.mul.Tensor}) and _positive(captured, first) and shape_of(second) == shape_of(node):
             found[node] = second
     return found
 
 
 def _positive(captured: Captured, node: fx.Node) -> bool:
     value = captured.values.get(node)
-    return isinstance(value, Range) and value.lo > 0
+    return isinstance(value, Range) and value.lo > 0 and value.finite
 
 
 def _only_signs(node: fx.Node) -> bool:
