@@ -225,3 +225,43 @@ class Counter(nn.Module):
 def test_a_network_with_a_memory_is_its_authors_affair() -> None:
     with pytest.raises(xnorc.errors.CaptureError, match="Counter: the model answers otherwise than when it was read"):
         xnorc.export(lively(Counter()), torch.zeros(SHAPE))
+
+
+@pytest.mark.parametrize("weight_bits", [8, 16])
+def test_bits_next_to_a_threshold_on_rounded_sums_are_no_fault(weight_bits: int) -> None:
+    """A stem of real weights is rounded: some of its bits differ, for which no rounding of PyTorch's is to blame."""
+    net = lively(
+        nn.Sequential(
+            nn.Conv2d(2, 16, 3, padding=1), nn.BatchNorm2d(16), Bits(), Conv(16, 16, 3), nn.BatchNorm2d(16), Bits(),
+            nn.Flatten(), Linear(576, 5),
+        )
+    )  # fmt: skip
+    made = lower_module(
+        net, torch.zeros(SHAPE), calibration=images(SHAPE, 40), mean=0.5, std=0.05, weight_bits=weight_bits
+    )
+    judge(made)
+    rows = {row.tensor: row for row in compare(made, images(SHAPE, 200, 3)).rows if row.kind == "bit"}
+    stem, hidden = rows.values()
+    assert (stem.exact, hidden.exact) == (False, True)
+    assert (stem.forced > 0) == (weight_bits == 8)
+    assert hidden.forced == 0
+
+
+@pytest.mark.parametrize("name", ["sign", "rsign", "design", "asd", "dysign", "lab"])
+def test_every_binarizer_passes_and_rounded_ones_are_known_as_such(name: str) -> None:
+    from xnorc.nn import make_binarizer
+
+    torch.manual_seed(0)
+    net = lively(
+        nn.Sequential(
+            nn.Conv2d(2, 16, 3, padding=1, padding_mode="replicate"), nn.BatchNorm2d(16),
+            make_binarizer(name, 16),
+            Conv(16, 16, 3), nn.BatchNorm2d(16), make_binarizer(name, 16), nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(), nn.Linear(16, 5),
+        )
+    )  # fmt: skip
+    made = lower_module(net, torch.zeros(SHAPE), calibration=images(SHAPE, 60))
+    verdict = judge(made)
+    assert sum(verdict.images.values()) > 20
+    exact = [row.exact for row in compare(made, images(SHAPE, 5)).rows if row.kind == "bit"]
+    assert exact[-1] == (name in ("sign", "rsign", "design"))

@@ -30,12 +30,14 @@ class BitSource:
         tensor: the bit tensor.
         at: int64, for every flat element of the point its index in the tensor, (h, w, ch) order.
         bit_of_row: for each row of the point's table its bit; None for a tie that never occurs.
+        exact: False where what is compared was rounded: a bit next to its threshold may then be another.
     """
 
     node: fx.Node
     tensor: Tensor
     at: np.ndarray
     bit_of_row: BitOfRow
+    exact: bool = True
 
 
 @dataclass(frozen=True, eq=False)

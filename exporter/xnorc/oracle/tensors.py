@@ -145,7 +145,10 @@ class Watch:
         found: set[str] = set()
         for node in self.program.nodes:
             name, stands = node.output.name, self.stands.get(node.output.name)
-            whole = node.output.kind is Kind.BIT or _in(node, self.program).kind is Kind.BIT or not _rounds(node)
+            if isinstance(stands, BitSource):
+                whole = stands.exact
+            else:
+                whole = _in(node, self.program).kind is Kind.BIT or not _rounds(node)
             if whole and known.issuperset(node.inputs):
                 found.add(name)
             if isinstance(stands, BitSource) or (stands.exact if stands is not None else name in found):

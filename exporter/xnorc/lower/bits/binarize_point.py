@@ -4,6 +4,8 @@ of bits, a threshold computed from the image."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from torch import fx
 
@@ -26,11 +28,27 @@ from xnorc.program import Tensor
 
 def lower_binarize_point(lowering: Lowering, node: fx.Node, bit_of_row: BitOfRow) -> BitSource:
     """Emit whatever makes the bits of a point."""
-    graph = lowering.graph
     if is_call(node, MAX_POOL):
         return _pool_of_bits(lowering, node, bit_of_row)
     if is_cat(node):
         return _cat_of_bits(lowering, node, bit_of_row)
+    made = _compared(lowering, node, bit_of_row)
+    rounded = any(_rounded(lowering, stop) for stop in lowering.graph.behind(node))
+    return replace(made, exact=made.exact and not rounded)
+
+
+def _rounded(lowering: Lowering, origin: fx.Node) -> bool:
+    """The integers of an origin are not exactly the network's; of those behind it where it has none of its own (a pool
+    that sank below its threshold, bits whose sums are compared in their place)."""
+    source = lowering.memo.sources.get(origin)
+    if source is not None:
+        return not source.exact
+    return any(_rounded(lowering, behind) for behind in lowering.graph.behind(origin))
+
+
+def _compared(lowering: Lowering, node: fx.Node, bit_of_row: BitOfRow) -> BitSource:
+    """A point that compares integers with thresholds."""
+    graph = lowering.graph
     stops = graph.behind(node)
     if len(stops) == 1 and is_call(stops[0], MAX_POOL):
         made = lower_pooled(lowering, node, stops[0], bit_of_row)

@@ -84,7 +84,7 @@ def lower_dynamic(lowering: Lowering, node: fx.Node, found: DynamicComparison, b
         whole = np.broadcast_to(thr.astype(np.int64), (h, w, ch))
         bits = emit_threshold(builder, layer, source.tensor, compressed([whole], flip))
         _tell(lowering, node, found, moving, images, static, bits)
-        return BitSource(node, bits, at[spread], bit_of_row)
+        return BitSource(node, bits, at[spread], bit_of_row, exact=False)
     t = open_stream(lowering, vector)
     place = _arranged(graph, node, t.at[of_channel], t.tensor)
     u, a = t.scale[of_channel], t.offset[of_channel]
@@ -96,7 +96,7 @@ def lower_dynamic(lowering: Lowering, node: fx.Node, found: DynamicComparison, b
     output = builder.tensor(f"{layer}_bits", source.tensor.shape, Kind.BIT)
     compare = Compare(name=layer, inputs=(source.tensor.name, thresholds.name), output=output, flip=flip)
     _tell(lowering, node, found, moving, images, static, builder.emit(compare))
-    return BitSource(node, output, at[spread], bit_of_row)
+    return BitSource(node, output, at[spread], bit_of_row, exact=False)
 
 
 def _per_channel(
