@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """From the captured float graph to the integer program.
 
-`lower` walks the graph from the logits back to the image.  Dots become integer convolutions, binarize points
-become thresholds searched with the model's own operations, and PASSES then tidy the program; each pass changes no
-bit, and the program is verified after each.
+`lower` walks along the graph from the image to the logits and asks of every dot which integers stand for it.  The
+answer asks the same of what feeds the dot, as far back as nothing is known yet.  Dots become integer convolutions and
+binarize points become thresholds, searched with the model's own operations.  PASSES then tidy the program; no pass
+changes a bit, and the program is verified after each.
 """
 
 from __future__ import annotations

@@ -172,7 +172,10 @@ class Route:
 
 
 def _route(from_tensor: np.ndarray, from_at: np.ndarray, tensors: list[Tensor]) -> Route | None:
-    """One channel's (h, w) origins as a route; None where there is none."""
+    """One channel's (h, w) origins as a route; None where there is none.
+
+    A route takes one channel of one tensor, at rows[y] and cols[x] of it: rows must not depend on x, nor cols on y.
+    """
     if (from_at < 0).all():
         return Route(ZERO, 0, None)
     source = int(from_tensor[0, 0])
@@ -191,7 +194,12 @@ def _route(from_tensor: np.ndarray, from_at: np.ndarray, tensors: list[Tensor]) 
 
 
 def _axis(wanted: np.ndarray, size: int, mode: str) -> Axis | None:
-    """The least edge that makes `wanted` a regular walk."""
+    """The least edge that makes `wanted` a regular walk.
+
+    Tried in order: no edge, one place behind, two, ..., then one place ahead, and so on.  With an edge ahead the walk
+    begins at its first place, since an edge of which nothing is read would not be the least.  Steps are 1, the distance
+    of the first two places, 2 (their distance may be 0 within an edge), and the size (a single place needs none).
+    """
     steps = [int(wanted[1] - wanted[0])] if len(wanted) > 1 and wanted[1] > wanted[0] else []
     for before in range(min(MOST_PAD, size) + 1):
         for after in range(min(MOST_PAD, size) + 1):

@@ -56,6 +56,9 @@ def margin(graph: Graph, node: fx.Node, end: fx.Node, bit_of_row: BitOfRow) -> M
             )
         return np.where(found[:, 0] == TIE, 1, found[:, 0])
 
+    # Numbers on either side of 0, spaced by equal factors: a flip may lie near 0 (an epsilon, a small shift) or far
+    # out, and what matters is how far it is off in proportion.  The two that enclose the flip are then halved until
+    # floats lie no closer.
     reach = max(graph.scales.reach(end), 1e-6) * 2
     m = np.concatenate([-np.geomspace(reach, reach * 1e-7, STEPS), [0.0], np.geomspace(reach * 1e-7, reach, STEPS)])
     bits = codes(m)
@@ -65,7 +68,7 @@ def margin(graph: Graph, node: fx.Node, end: fx.Node, bit_of_row: BitOfRow) -> M
             node, f"the bit flips {len(flips)} times as a map plus its own threshold grows", "one flip, as sign has"
         )
     low, high = m[flips[0]], m[flips[0] + 1]
-    if 0.0 in (low, high):
+    if 0.0 in (low, high):  # between 0 and its neighbour, 2e-7 of the reach: at 0, and 0 itself is on one of the sides
         return Margin(0.0, bool(bits[-1]), bool(bits[STEPS] == bits[-1]))
     for _ in range(HALVINGS):
         middle = (low + high) / 2

@@ -166,6 +166,8 @@ class Chain:
                 self.graph.captured.where(node), f"{node.target} writes elements that its argument does not have"
             )
         filler = torch.tensor([number], dtype=dtype_of(node))
+        # Sites in the pad get its constant, the others go on.  Which is which counts as a constant that was met: a pad
+        # of 0.5 and an entry that happens to be scaled alike are two questions.
         parts = [Step(node, sites[~inside], lambda: filler)]
         if inside.any():
             parts.append(self._build(source, came[inside], sites[inside]))
@@ -187,6 +189,8 @@ class Chain:
         args: list[Step] = []
         slots: list[fx.Node] = []
 
+        # Each argument is followed at the element that this element reads: the same place after broadcasting, or, for
+        # the parameters of a batch norm or PReLU, the element of its channel.
         def wanted(n: fx.Node) -> fx.Node:
             if n not in slots:
                 parameter = n is not node.args[0] and is_channelwise(node)
@@ -221,6 +225,9 @@ class Chain:
         Two sites are of one class when they meet the same constants and their entries are of one class;
         `entry_class[i]` numbers the flat elements of stop i.
         """
+        # Every question that two sites may answer differently is a column of numbers; `ids` numbers the distinct rows
+        # seen so far.  The columns are: which stop the entry belongs to and its class there; then for each constant
+        # tensor on the way the value that the site picked of it (0 where the site does not pass by).
         ids = self.entry.copy()
         for stop, classes in enumerate(entry_class):
             mine = self.entry == stop
@@ -228,10 +235,11 @@ class Chain:
         for tensor, sites in self.constants:
             bits = tensor.to(torch.float64).numpy().view(np.int64)  # by bit pattern: -0.0 is not 0.0
             if len(sites) == len(ids) and bool((bits == bits[0]).all()):
-                continue
+                continue  # the same for all: it tells none apart
             column = np.zeros(len(ids), np.int64)
             column[sites] = np.unique(bits, return_inverse=True)[1].reshape(-1) + 1
             ids = _combine(ids, column)
+        # Number the classes in the order in which they appear, so that the same network always gives the same bytes.
         _, first, inverse = np.unique(ids, return_index=True, return_inverse=True)
         order = np.argsort(first)
         rank = np.empty_like(order)

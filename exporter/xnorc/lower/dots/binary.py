@@ -51,7 +51,15 @@ def two_valued_dot(
 ) -> Source:
     """Weights m + a s with s = +-1: sum w q = a dot + m S, where S, the window's sum of q, serves all output channels.
 
-    Scaled by 2^k / a this is 2^k dot + (2^k m / a) S, rounded to the nearest integer.
+    Two convolutions make dot and S, and a Mix adds them.  In units of a / 2^k,
+
+        (a dot + m S) / (a / 2^k) = 2^k dot + (2^k m / a) S
+
+    whose second factor is rounded to an integer.  k is as large as int32 allows: |dot| and |S| are at most n, so that
+    the sum is at most n (1 + |m / a|) 2^k, which must stay within UNIT_BITS bits.  While mixing, in 64 bits, the
+    factors have `more` further bits, which the shift takes off again: about log2(n) of them, so that rounding a factor,
+    which costs |S| / 2 at most, costs no more than a unit.  A channel with a = 0 has no weight but 0: neither sum
+    counts.
     """
     signs = np.where(kind.sign.numpy() < 0, -1, 1).astype(np.int8)
     offset = _counted_pads(node, x, w, where, offset)

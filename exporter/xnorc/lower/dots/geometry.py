@@ -99,6 +99,9 @@ def _conv(lowering: Lowering, node: fx.Node, x: Operand) -> Geometry:
     window, groups = conv_window(node), int(argument(node, "groups"))
     _, ch, h, w = shape_of(x.node)
     at = x.at.reshape(ch, h, w)
+    # Three steps: pads that an operation ahead has added come off; what is left must be the tensor, perhaps with its
+    # channels in another order (their weights follow), or is moved into a tensor of its own; then the pads of both
+    # kinds become one window, if they are of one kind.
     own = (window.pad_top, window.pad_left, window.pad_bottom, window.pad_right)
     inner, pads, mode = peel(at, x.tensor)
     tensor, routed_at = x.tensor, inner
@@ -108,6 +111,8 @@ def _conv(lowering: Lowering, node: fx.Node, x: Operand) -> Geometry:
         tensor, _ = routed(lowering, node, tensor, routed_at.reshape(-1), shape, nchw=True)
         order = np.arange(ch)
     total = [a + b for a, b in zip(own, pads, strict=True)]
+    # Counted pads are products like any other; skipped ones leave the sum out, and the node's offset, which differs at
+    # the border, holds what they are worth.  A constant pad may be counted where it is what one of the two bits means.
     value, counted = 0, mode in ("replicate", "reflect")
     if mode == "constant":
         bit = constant_bit(x, at)
@@ -130,14 +135,25 @@ def _conv(lowering: Lowering, node: fx.Node, x: Operand) -> Geometry:
 
 
 def peel(at: np.ndarray, tensor: Tensor) -> tuple[np.ndarray, tuple[int, int, int, int], str]:
-    """Separate explicit pads from what they surround: (inner positions, pads top left bottom right, pad mode)."""
+    """Separate explicit pads from what they surround.
+
+    Args:
+        at: (ch, h, w), for each element that the dot reads its index in the tensor, -1 where it is a constant.
+
+    Returns:
+        (positions without the pads, pads top left bottom right, pad mode).
+    """
     _, h, w = at.shape
+    # Constant pads have no index.  What is left is the smallest rectangle around all that have one.
     inside = at >= 0
     if not inside.all() and inside.any():
         rows, cols = np.flatnonzero(inside.any((0, 2))), np.flatnonzero(inside.any((0, 1)))
         top, bottom, left, right = rows[0], rows[-1], cols[0], cols[-1]
         inner = at[:, top : bottom + 1, left : right + 1]
         return inner, (int(top), int(left), int(h - 1 - bottom), int(w - 1 - right)), "constant"
+    # Replicated and mirrored pads are elements of the tensor, read again.  They are found by trying: pad the whole
+    # tensor in either way by every split of the rows and columns that are too many, and compare.  Channels may be
+    # permuted, so each is the tensor's channel that its first element belongs to.
     th, tw, _ = tensor.shape
     if (h, w) != (th, tw) and h >= th and w >= tw:
         whole = np.arange(tensor.size).reshape(tensor.shape).transpose(2, 0, 1)[at[:, 0, 0] % tensor.shape[2]]
@@ -165,7 +181,10 @@ def channel_order(at: np.ndarray, tensor: Tensor) -> np.ndarray | None:
 
 
 def constant_bit(x: Operand, at: np.ndarray) -> int | None:
-    """The bit that every pad element equals, if the tensor is bits and there is one."""
+    """The bit that every pad element equals, if the tensor is bits and there is one.
+
+    A bit q = -1 or +1 means slope q + offset, so a pad that is worth offset + slope is bit 1, offset - slope bit 0.
+    """
     if x.tensor.kind is not Kind.BIT:
         return None
     pads, inner = (at < 0).reshape(-1), (at >= 0).reshape(-1)

@@ -15,7 +15,15 @@ from xnorc.program.thresholds import from_map
 
 
 def fixed_point(ratio: np.ndarray, start: np.ndarray, reach: int) -> int:
-    """The greatest shift that leaves every ratio 31 bits and every start + ratio q, |q| <= reach, 62 bits."""
+    """The greatest shift s, at most 40, that leaves every ratio 31 bits and every start + ratio q, |q| <= reach, 62.
+
+    The node computes (q mul + add) >> s in 64 bits, with mul = round(ratio 2^s) and add = round(start 2^s) + 2^(s-1).
+
+    31 bits: mul is an int32, so |ratio| 2^s <= 2^31 - 1.
+    62 bits: |q mul + add| <= reach |ratio| 2^s + |start| 2^s + roundings + 2^(s-1) <= 2^s (2 m + 2), where m is the
+    greater of |start| and reach |ratio|, and at least 1.  This must not pass 2^62: one bit is kept from int64's 63.
+    Beyond s = 40 nothing is gained: q' has 32 bits.
+    """
     most = max(float(np.abs(ratio).max(initial=0.0)), 1e-12)
     shift = int(np.clip(np.floor(np.log2((2**31 - 1) / most)), 0, 40))
     room = np.log2(2.0**62) - np.log2(max(float(np.abs(start).max(initial=0.0)), reach * most, 1.0) * 2 + 2)
@@ -49,9 +57,11 @@ def emit_affine(
     h, w, ch = tensor.shape
     ratio, start = slope / unit, offset / unit
     shift = fixed_point(ratio, start, reach)
-    half = (1 << shift) >> 1
+    half = (1 << shift) >> 1  # >> rounds down: with a half added, to the nearest; a tie rises
     mul = np.rint(ratio * 2.0**shift).astype(np.int64)
     add = np.rint(start * 2.0**shift).astype(np.int64) + half
+    # From elements to places of the tensor.  Several elements may read one place (a map that was expanded), and must
+    # then want the same of it; places that nobody reads take what their neighbours have.
     maps = []
     for values in (mul, add):
         flat, known = np.zeros(h * w * ch, np.int64), np.zeros(h * w * ch, bool)
@@ -78,7 +88,11 @@ def emit_affine(
 
 
 def _classes(mul: np.ndarray, add: np.ndarray) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray, np.ndarray]:
-    """Rows and columns that agree in both tables share a class, as thresholds do."""
+    """(class of each row, of each column), mul and add of each pair of classes.
+
+    Rows that agree in both tables share a class, and so do columns, as in `Thresholds`: each pair (mul, add) is
+    numbered, and the map of numbers is compressed the way a map of thresholds is.
+    """
     if (mul == mul[:1, :1]).all() and (add == add[:1, :1]).all():  # the common case
         zeros = np.zeros(mul.shape[0], np.uint8), np.zeros(mul.shape[1], np.uint8)
         return zeros, mul[:1, :1].astype(np.int32), add[:1, :1]

@@ -64,10 +64,15 @@ def lower_average(lowering: Lowering, node: fx.Node) -> Source:
     out_shape = (*pooling.window.out_hw(h, w), ch)
     output = builder.tensor(f"{layer_of(node)}_sums", out_shape, Kind.I32)
     builder.emit(SumPool2d(name=layer_of(node), inputs=(tensor.name,), output=output, window=pooling.window))
+    # With x = slope q + offset, one pair a channel, and `count` elements in the window,
+    #     out = factor * sum of x = (factor slope) * sum of q + factor offset count
+    # so the division costs nothing: it is part of what the sum means.
     channel = np.repeat(np.arange(ch), len(pooling.factor) // ch)
     scale = per_channel_slope[channel, 0] * pooling.factor
     shift = per_channel_offset[channel, 0] * pooling.factor * pooling.count
     low, high = min(0, int(source.low.min())) * taps, max(0, int(source.high.max())) * taps
+    # PyTorch adds floats.  Whole numbers it adds exactly (below 2^24); for others the result depends on the order, and
+    # 2^-21 of the greatest sum, four units in float32's last place, is what it may be off by.
     whole = bool(
         (per_channel_slope == np.rint(per_channel_slope)).all()
         and (per_channel_offset == np.rint(per_channel_offset)).all()

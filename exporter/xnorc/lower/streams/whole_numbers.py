@@ -36,6 +36,8 @@ def whole_unit(lowering: Lowering, nodes: list[fx.Node]) -> float | None:
         bound += float(
             np.maximum(np.abs(slope * source.low[at] + offset), np.abs(slope * source.high[at] + offset)).max()
         )
+    # Each node is slope q + offset over integers q.  If all slopes and offsets are whole, every value is a multiple of
+    # their greatest common divisor, and so is every sum of such values.
     every = np.unique(np.abs(np.concatenate(slopes)))
     every = every[every > 0]
     if not len(every) or not (every == np.rint(every)).all():
