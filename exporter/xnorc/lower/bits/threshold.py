@@ -40,7 +40,6 @@ class Question:
         monotone: proved to flip at most once.
         of_site: for each element, its site.
         place: for each element, its index in the tensor that is compared, (h, w, ch) order.
-        sign: per site, +1; -1 where the tensor holds -q (ahead of a pool that must take the least).
     """
 
     node: fx.Node

@@ -8,7 +8,7 @@ those constants, and then runs the operations on arrays (K, S): K trial values o
 whose constants agree share a site, so a map of 64x32x32 costs no more than its 64 channels, and a dither tile is
 found without being looked for.
 
-Elementwise IEEE operations give the same bits in any layout; `lower.confirm` checks it on the model's own shapes.
+Elementwise IEEE operations give the same bits in any layout; `bits/confirm.py` checks it on the model's own shapes.
 """
 
 from __future__ import annotations
