@@ -60,7 +60,7 @@ class Called:
 
         args, kwargs = fx.node.map_arg((self.node.args, self.node.kwargs), operand)
         with torch.no_grad():
-            result = self.node.target(*args, **kwargs)  # type: ignore[operator]
+            result = self.node.target(*args, **kwargs)
         assert isinstance(result, torch.Tensor)
         return result
 
