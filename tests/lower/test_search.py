@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from xnorc.lower.bits import search as module
 from xnorc.lower.bits.intervals import Clash, Intervals, intervals
-from xnorc.lower.bits.search import TIE, search
+from xnorc.lower.bits.search import TIE, search, search_among
 from xnorc.program import ALWAYS, NEVER, from_map
 
 Codes = Callable[[np.ndarray], np.ndarray]
@@ -81,6 +81,35 @@ def test_a_grid_finds_both_ends_of_an_interval() -> None:
     found = search(lambda d: (d >= lower) & (d < upper), low, high)
     assert (found.at == np.stack([lower, upper], 1)).all()
     assert (found.count == 2).all()
+
+
+@pytest.mark.parametrize("monotone", [True, False])
+@pytest.mark.parametrize("falls", [True, False])
+def test_a_bisection_reports_the_ties_beside_its_flips(monotone: bool, falls: bool) -> None:
+    thr = np.array([-5000, 0, 12345])
+
+    def codes(d: np.ndarray) -> np.ndarray:
+        return np.where(np.abs(d - thr) < 2, TIE, (d > thr) ^ falls)  # three integers tie
+
+    low, high = np.full(3, -(2**29)), np.full(3, 2**29)
+    found = search(codes, low, high, monotone)
+    assert {site for site, _ in found.ties} == {0, 1, 2}
+    assert all(abs(d - thr[site]) < 2 for site, d in found.ties)
+    assert {site for site, _ in search(codes, low, high, monotone, lambda d: d % 2 == 0).ties} == {0, 1, 2}
+    assert search(codes, low, high, monotone, lambda d: np.abs(d - thr) > 1).ties == ()
+
+
+def test_among_few_integers_a_flip_is_the_first_that_differs() -> None:
+    values = np.array([[-(2**30), -7], [0, -7], [5, 9], [2**30, 10], [2**30, 11]])
+
+    def codes(d: np.ndarray) -> np.ndarray:
+        return np.where(d == 9, TIE, d > 4)
+
+    found = search_among(codes, values, np.array([0, 1, 1]))
+    assert found.at[:, 0].tolist() == [5, 9, 9]
+    assert found.count.tolist() == [1, 1, 1]
+    assert found.ties == ((1, 9), (2, 9))
+    assert search_among(lambda d: d > 2**31, values, np.array([0])).at.tolist() == [[2**30 + 1] * 2]
 
 
 def test_memory_is_bounded_by_the_chunk() -> None:

@@ -80,6 +80,17 @@ def _near(part: Part, rng: np.random.Generator) -> np.ndarray:
     low, high = np.zeros(thr.size, np.int64), np.zeros(thr.size, np.int64)
     low[source.at], high[source.at] = source.low, source.high
     low, high = low.reshape(thr.shape), high.reshape(thr.shape)
+    nowhere = (thr == ALWAYS) | (thr == NEVER)
+    if source.occurring is not None:
+        return _among(source.occurring, thr, nowhere, rng)
     anywhere = rng.integers(low, high, thr.shape, endpoint=True)
     near = thr + rng.integers(-NEAR, NEAR, thr.shape)
-    return np.where((thr == ALWAYS) | (thr == NEVER), anywhere, np.clip(near, low, high))
+    return np.where(nowhere, anywhere, np.clip(near, low, high))
+
+
+def _among(occurring: np.ndarray, thr: np.ndarray, nowhere: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The same where few integers occur, (count, channels): those next to the thresholds (h, w, channels) among them."""
+    count, channels = occurring.shape
+    rank = np.stack([np.searchsorted(occurring[:, c], thr[..., c]) for c in range(channels)], axis=-1)
+    rank = np.where(nowhere, rng.integers(0, count, thr.shape), rank + rng.integers(-NEAR, NEAR, thr.shape))
+    return occurring[np.clip(rank, 0, count - 1), np.arange(channels)]

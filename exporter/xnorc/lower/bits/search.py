@@ -14,7 +14,7 @@ elements, whatever the range.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -68,7 +68,23 @@ def search(
     points = 2 if monotone else GRID
     grid = _grid(low, high, points)
     rough = _count(codes, low, high, reachable, iter([grid]), "bisection" if monotone else "grid")
-    return _bisect(codes, rough, grid)
+    return _with_ties(codes, _bisect(codes, rough, grid), low, high, reachable)
+
+
+def search_among(codes: Codes, values: np.ndarray, site_column: np.ndarray, monotone: bool = False) -> Flips:
+    """`search` where few integers occur: a flip is the first of them whose bit differs from the bit of the one before.
+
+    Args:
+        codes: as in `search`.
+        values: int64 (count, columns), rising down each column (repeats allowed).
+        site_column: int64 (S,), the column of each site.
+    """
+    last = np.full(len(site_column), len(values) - 1)
+    ranked = search(lambda rank: codes(values[rank, site_column]), np.zeros_like(last), last, monotone)
+    found = values[np.minimum(ranked.at, len(values) - 1), site_column[:, None]]
+    unused = values[-1, site_column][:, None] + 1
+    ties = tuple((site, int(values[rank, site_column[site]])) for site, rank in ranked.ties)
+    return Flips(ranked.first, ranked.count, np.where(ranked.at < len(values), found, unused), ties, ranked.method)
 
 
 def _every(low: int, high: int, sites: int) -> Iterator[np.ndarray]:
@@ -112,6 +128,25 @@ def _count(
         _record(bits != np.concatenate([last[None], bits[:-1]]), d, count, at)
         last = bits[-1]
     return Flips(first, count, at, tuple(ties), method)
+
+
+def _with_ties(
+    codes: Codes,
+    flips: Flips,
+    low: np.ndarray,
+    high: np.ndarray,
+    reachable: Callable[[np.ndarray], np.ndarray] | None,
+) -> Flips:
+    """The ties that a bisection passes by: a tie counts as 1, so those of a rising bit begin at its flip, and those of
+    a falling bit end ahead of it.  Two integers each way, since sums may be of one parity."""
+    ties = list(flips.ties)
+    for nth in range(2):
+        d = np.clip(flips.at[:, nth] + np.arange(-2, 2)[:, None], low, high)
+        tied = (codes(d) == TIE) & (flips.count > nth)
+        if reachable is not None:
+            tied &= reachable(d)
+        ties += [(int(s), int(d[k, s])) for k, s in np.argwhere(tied)[: max(0, 16 - len(ties))]]
+    return replace(flips, ties=tuple(ties))
 
 
 def _record(changed: np.ndarray, d: np.ndarray, count: np.ndarray, at: np.ndarray) -> None:

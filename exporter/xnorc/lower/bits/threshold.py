@@ -12,7 +12,7 @@ from torch import fx
 from xnorc.capture import Finite
 from xnorc.lower.bits.confirm import Part, confirm
 from xnorc.lower.bits.intervals import Clash, intervals
-from xnorc.lower.bits.search import Flips, search
+from xnorc.lower.bits.search import Flips, search, search_among
 from xnorc.lower.builder import Builder
 from xnorc.lower.chain.bit_reader import Reader
 from xnorc.lower.chain.chain import Chain
@@ -130,15 +130,18 @@ def answer(graph: Graph, question: Question) -> Answer | None:
         LowerError: a reachable sum ties, a site flips more than twice, or the flips of a channel do not go together.
     """
     source, node, entry_at = question.source, question.node, question.entry_at
-    flips = search(
-        lambda q: question.codes(q, 0.0),
-        source.low[entry_at],
-        source.high[entry_at],
-        question.monotone,
-        lambda q: source.reachable(q, entry_at),
-    )
     h, w, ch = source.tensor.shape
     channel = source.at[entry_at] % ch
+    if source.occurring is None:
+        flips = search(
+            lambda q: question.codes(q, 0.0),
+            source.low[entry_at],
+            source.high[entry_at],
+            question.monotone,
+            lambda q: source.reachable(q, entry_at),
+        )
+    else:
+        flips = search_among(lambda q: question.codes(q, 0.0), source.occurring, channel, question.monotone)
     _refuse_ties(graph, node, source, flips, channel)
     _refuse_flips(graph, node, flips, channel)
     found = intervals(flips, channel, ch)

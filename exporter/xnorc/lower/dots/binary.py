@@ -20,6 +20,7 @@ from xnorc.program.nodes.bconv2d import BConv2d
 from xnorc.program.nodes.mix import Mix
 
 UNIT_BITS = 30  # mixed sums use this many
+MOST_SUMS = 2**22  # of all channels, that are held as a list: 32 MiB
 
 
 def binary_dot(
@@ -60,6 +61,8 @@ def two_valued_dot(
     factors have `more` further bits, which the shift takes off again: about log2(n) of them, so that rounding a factor,
     which costs |S| / 2 at most, costs no more than a unit.  A channel with a = 0 has no weight but 0: neither sum
     counts.
+
+    The grid is fine, and the sums meet few of its points.  Which ones they are decides whether a sign of 0 is met.
     """
     signs = np.where(kind.sign.numpy() < 0, -1, 1).astype(np.int8)
     offset = _counted_pads(node, x, w, where, offset)
@@ -75,18 +78,17 @@ def two_valued_dot(
     live = (kind.scale.numpy() > 0).astype(np.int64)
     output = builder.tensor(f"{layer_of(node)}_mix", dot.shape, Kind.I32)
     info = np.iinfo(np.int32)
-    builder.emit(
-        Mix(
-            name=layer_of(node),
-            inputs=(dot.name, window_sum.name),
-            output=output,
-            mul_a=(live << (bits + more)).astype(np.int32),
-            mul_b=np.rint(share * 2.0 ** (bits + more)).astype(np.int32),
-            shift=more,
-            low=int(info.min),
-            high=int(info.max),
-        )
+    mix = Mix(
+        name=layer_of(node),
+        inputs=(dot.name, window_sum.name),
+        output=output,
+        mul_a=(live << (bits + more)).astype(np.int32),
+        mul_b=np.rint(share * 2.0 ** (bits + more)).astype(np.int32),
+        shift=more,
+        low=int(info.min),
+        high=int(info.max),
     )
+    builder.emit(mix)
     scale = (a * _slope(x) / 2.0**bits)[output_channel(node)]
     reach = np.ceil(n * (1 + np.abs(share)) * 2.0**bits).astype(np.int64)[output_channel(node)] + n
     noise = measured_noise(node, x, w, scale, offset)
@@ -99,7 +101,29 @@ def two_valued_dot(
         low=-reach,
         high=reach,
         noise=noise,
+        occurring=_mixed_sums(mix, signs.reshape(len(signs), -1), all_read=bool((_taps(node, x, w, where) == n).all())),
     )
+
+
+def _mixed_sums(mix: Mix, signs: np.ndarray, all_read: bool) -> np.ndarray | None:
+    """int64 (count, channels), rising: every mixed sum that occurs; None where they are more than MOST_SUMS.
+
+    Of p weights m + a the bits sum to u, of the others to v: dot = u - v and S = u + v, with |u| <= p, of the parity
+    of p, and v likewise.  Where a window may leave out pads (not `all_read`), u and v are of either parity.
+    """
+    plus = (signs > 0).sum(axis=1)
+    step = 2 if all_read else 1
+    ends = [(int(p), int(signs.shape[1] - p)) for p in plus]
+    most = max((2 * p // step + 1) * (2 * rest // step + 1) for p, rest in ends)
+    if most * len(ends) > MOST_SUMS:
+        return None
+    columns = []
+    for channel, (p, rest) in enumerate(ends):
+        u, v = np.arange(-p, p + 1, step)[:, None], np.arange(-rest, rest + 1, step)
+        wide = (u - v) * int(mix.mul_a[channel]) + (u + v) * int(mix.mul_b[channel]) + mix.round
+        columns.append(np.unique(np.clip(wide >> mix.shift, mix.low, mix.high)))
+    rows = max(map(len, columns))
+    return np.stack([np.pad(c, (0, rows - len(c)), mode="edge") for c in columns], axis=1)
 
 
 def _emit(builder: Builder, node: fx.Node, signs: np.ndarray, where: Geometry, wanted: str) -> Tensor:

@@ -37,6 +37,8 @@ class Source:
             None.
         kind_of: int64, column of `table` for each element.
         evaluate: how to compute `real` where the model's own operations lie ahead (a max pool of a chain), else None.
+        occurring: int64 (count, channels), rising down each column: all integers that occur in a channel, the last
+            one repeated; None where it may be any within `low` and `high` (and of the parity of `taps`).
         exact: False where something was rounded: torch's value differs by more than `noise`.
     """
 
@@ -52,6 +54,7 @@ class Source:
     table: torch.Tensor | None = None
     kind_of: np.ndarray | None = None
     evaluate: Callable[[np.ndarray, np.ndarray, float], torch.Tensor] | None = None
+    occurring: np.ndarray | None = None
     exact: bool = True
 
     def classes(self) -> np.ndarray:
