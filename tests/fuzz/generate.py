@@ -14,7 +14,7 @@ import numpy as np
 
 from . import kinds  # noqa: F401  (registers them)
 from .recipe import Layer, NotANetwork, Recipe, Setting, Writer, layer
-from .spellings import ACTIVATIONS, AHEAD, OTHER_VALUES, TILES, WEIGHTS
+from .spellings import ACTIVATIONS, AHEAD, INEXACT, OTHER_VALUES, TILES, WEIGHTS
 
 MOVES = (
     "contiguous", "shuffle", "pixel_view", "swap_halves", "split", "chunk", "flip_channels", "crop", "narrow",
@@ -128,9 +128,8 @@ class _Generator:
     # Parts.
 
     def weights(self) -> str:
-        if self.plain:
-            return str(self.weight)
-        return str(self.pick(["where", "sign", self.weight, self.pick(list(WEIGHTS))]))
+        spelling = self.weight if self.plain else self.pick(["where", "sign", self.weight, self.pick(list(WEIGHTS))])
+        return "where_gt" if self.norms == "whole" and spelling in INEXACT else str(spelling)
 
     def conv(self, keep: bool = False, out: int = 0, stride: int = 0) -> bool:
         """A binary convolution; `keep`: the map keeps its size."""
@@ -207,6 +206,8 @@ class _Generator:
             dict(self.layers[-1].settings).get("spelling") if self.layers and self.layers[-1].kind == "ahead" else ""
         )
         spelling = str(self.binarizer if self.plain else self.pick(list(ACTIVATIONS)))
+        if self.norms == "whole" and spelling in INEXACT:  # its last bit, not the network, would say what 0 is
+            spelling = "where_gt"
         rare = spelling == "two_per_channel" and self.chance(0.7)  # refused but ahead of a sum or a linear layer
         if rare or (pm1 and spelling in OTHER_VALUES):
             spelling = "where_ge"

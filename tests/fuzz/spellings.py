@@ -69,6 +69,11 @@ ACTIVATIONS = {
 }
 OTHER_VALUES = {name for name in ACTIVATIONS if name.startswith(("zero_one", "any_two", "two_per", "scaled"))}
 
+INEXACT = {  # straight-through forms whose float32 result is +-1 but for its last bits
+    "hard_minus_soft", "soft_plus_detached", "tanh_straight", "sum_minus_soft", "identity_straight",
+    "straight", "hard_minus_clipped",
+}  # fmt: skip
+
 WEIGHTS = {
     "where": "torch.where({w} >= 0, 1.0, -1.0)",
     "where_gt": "torch.where({w} > 0, torch.ones_like({w}), -torch.ones_like({w}))",

@@ -34,6 +34,9 @@ from xnorc.lower.graph.source import Source
 from xnorc.lower.logits import without_softmax
 from xnorc.lower.lowering import BitSource
 
+# A node may stand in two tensors: its sums, and a stream made of them; or PyTorch reads it as it is, where a stream of
+# it was made for another reader.  What reads it has read one of them: a result is right if it is right for one choice.
+CHOICES = ("first", "last", "first origins", "last origins", "nothing")
 FLOAT = 2.0**-18  # of the greatest value: what float32 may add to the result of a few operations
 DOTS = (torch.ops.aten.conv2d.default, torch.ops.aten.conv2d.padding, torch.ops.aten.linear.default)
 
@@ -76,23 +79,32 @@ class _Steps:
         self.made_by = {node.output.name: node for node in self.program.nodes}
         self.stood = {s.tensor.name for group in self.sources.values() for s in group}
         self.stood |= {b.tensor.name for group in self.bits.values() for b in group} | {self.program.input.name}
-        self.choices = 1 + max((len(v) for v in self.sources.values()), default=0)
         self.wrong: dict[str, str] = {}
 
     def found(self) -> list[str]:
         for i in range(len(self.x)):
-            # A node may stand in two tensors (its sums or bits, and a stream made of them); what reads it has read one
-            # of them, or PyTorch's own value where a stream of the node is read elsewhere.  A result is right if it
-            # is right for one choice.
             wrong: dict[str, str] | None = None
-            for choice in range(self.choices):
+            for choice in CHOICES:
                 found = self._image(i, choice)
                 wrong = found if wrong is None else {k: v for k, v in wrong.items() if k in found}
+                if not wrong:
+                    break
             for name, text in (wrong or {}).items():
                 self.wrong.setdefault(name, f"{text}, image {i}")
         return list(self.wrong.values())
 
-    def _image(self, i: int, choice: int) -> dict[str, str]:
+    def _chosen(self, node: fx.Node, choice: str) -> Source | None:
+        """The tensor that takes a node's place, of those that it stands in; None leaves it as it is."""
+        sources = self.sources.get(node, [])
+        if not sources or choice == "nothing":
+            return None
+        tensor = sources[0].tensor.name
+        made_on_the_way = node.target not in DOTS and self.made_by[tensor].op in ("affine", "prelu", "table")
+        if made_on_the_way and choice.endswith("origins"):
+            return None
+        return sources[-1 if choice.startswith("last") else 0]
+
+    def _image(self, i: int, choice: str) -> dict[str, str]:
         """tensor -> what differs."""
         captured, wrong = self.made.captured, {}
         inputs: dict[fx.Node, torch.Tensor] = {}
@@ -108,9 +120,8 @@ class _Steps:
                     text = self._real(source, value, i, inputs)
                     if text:
                         wrong[source.tensor.name] = text
-                if not sources or choice == self.choices - 1:
-                    return value
-                return self._stands(sources[min(choice, len(sources) - 1)], value, i)
+                chosen = self._chosen(node, choice)
+                return value if chosen is None else self._stands(chosen, value, i)
 
             return look
 
@@ -240,7 +251,8 @@ class _Steps:
         scale = np.abs(source.scale)
         off = np.where(inside, np.abs(flat - mine), 0.0)
         if source.exact:
-            wrong = inside & (off > FLOAT * np.abs(flat).max())
+            most = scale * np.maximum(np.abs(source.low), np.abs(source.high)) + np.abs(source.offset)
+            wrong = inside & (off > FLOAT * np.maximum(most, np.abs(flat).max()))
             kind = "sums"
         else:
             bound = scale * max(1.0, 0.5 + self._radius(source.tensor.name, i, inner=True)) + FLOAT * np.abs(flat).max()

@@ -89,7 +89,7 @@ def _near(part: Part, rng: np.random.Generator) -> np.ndarray:
 
 
 def _among(occurring: np.ndarray, thr: np.ndarray, nowhere: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The same where few integers occur, (count, channels): those next to the thresholds (h, w, channels) among them."""
+    """The same where few integers occur, (count, channels): of them those next to the thresholds (h, w, channels)."""
     count, channels = occurring.shape
     rank = np.stack([np.searchsorted(occurring[:, c], thr[..., c]) for c in range(channels)], axis=-1)
     rank = np.where(nowhere, rng.integers(0, count, thr.shape), rank + rng.integers(-NEAR, NEAR, thr.shape))
