@@ -115,8 +115,7 @@ class _Steps:
                     text, value = self._bit(bits, value, i)
                     if text:
                         wrong[bits.tensor.name] = text
-                sources = self.sources.get(node, [])
-                for source in sources:
+                for source in self.sources.get(node, []):
                     text = self._real(source, value, i, inputs)
                     if text:
                         wrong[source.tensor.name] = text
@@ -165,21 +164,26 @@ class _Steps:
         mine = self.trace[bits.tensor.name][i].reshape(-1)[bits.at]
         want = np.full(len(flat), 255, np.int64)
         codes: dict[int, np.ndarray] = {}
-        for row, bit in enumerate(bits.bit_of_row):
-            if bit is None and self.made.options.tie is not None:
-                bit = int(self.made.options.tie > 0)
-            code = table.codes[row].double().expand(value.shape).reshape(-1).numpy()
+        rows = [code.double().expand(value.shape).reshape(-1).numpy() for code in table.codes]
+        tied = np.zeros(len(flat), bool)
+        for code, bit in zip(rows, bits.bit_of_row, strict=True):
             if bit is not None:
                 codes.setdefault(bit, code)
                 want[flat == code] = bit
-        if table.tie is not None and self._reads_rounded(bits):
-            # A rounded value may be 0 where the model's is not: no third value, it counts as above.
-            zero = table.codes[table.tie].double().expand(value.shape).reshape(-1).numpy()
-            want[(want == 255) & (flat == zero)] = 1
+            else:
+                tied |= flat == code
+        rule = self.made.options.tie
+        if rule is not None:  # sign(0) is +1 or -1, whatever bit that is
+            for code, bit in zip(rows, bits.bit_of_row, strict=True):
+                if bit is not None and (code * rule > 0).all():
+                    want[tied] = bit
+        elif self._reads_rounded(bits):
+            want[tied] = 1  # a rounded value may be 0 where the model's is not: no third value, it counts as above
         off = (want != mine) & ~self._explained(bits, want, i)
-        if not (want != mine).any():
+        moved = (want != mine) | tied
+        if not moved.any():
             return "", value
-        fixed = np.where(want != mine, np.where(mine == 1, codes.get(1, flat), codes.get(0, flat)), flat)
+        fixed = np.where(moved, np.where(mine == 1, codes.get(1, flat), codes.get(0, flat)), flat)
         replaced = torch.from_numpy(fixed).to(value.dtype).reshape(value.shape)
         if not off.any():
             return "", replaced
