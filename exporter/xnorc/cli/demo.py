@@ -3,16 +3,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import tempfile
+import threading
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from xnorc.cli.arguments import BoardName, Emulator, target_of
 from xnorc.cli.output import console
 from xnorc.cli.place import Group, Place
+from xnorc.errors import XnorcError
 
 PLACE = Place(Group.START, 1)
+
+if TYPE_CHECKING:
+    from xnorc.targets import Target
 
 
 def command(
@@ -42,7 +50,8 @@ def command(
     samples = digits().test
     target = target_of(emulator, None, board)
     console.print("[bold]1. train[/] a binary network with DeSign's dithered sign (tile 2x2) on the digits")
-    trained = train_digits(out, seed=seed)
+    with _compiling_ahead(target):
+        trained = train_digits(out, seed=seed)
     floats = torch.from_numpy(samples.floats())
     with torch.no_grad():
         pytorch = trained.network(floats).argmax(dim=1).numpy()
@@ -54,3 +63,30 @@ def command(
     finish(report, out, as_json=False)
     if not agrees(report) or report.agreement.pytorch_labels != len(samples):
         raise typer.Exit(1)
+
+
+@contextlib.contextmanager
+def _compiling_ahead(target: Target) -> Iterator[None]:
+    """Meanwhile, kernels are compiled for this machine and for the target: the builds to come find the objects kept.
+
+    The shipped digits stand in for the network that is being trained: kernels do not depend on the program.
+    """
+
+    def work() -> None:
+        from xnorc import zoo
+        from xnorc.build import build_firmware, build_host
+        from xnorc.toolchain.objects import store
+
+        if store() is None:
+            return
+        program = zoo.program("digits")
+        # What is wrong here, the build itself tells.
+        with contextlib.suppress(XnorcError), tempfile.TemporaryDirectory() as folder:
+            if target.board is not None:
+                build_firmware(program, target.board, Path(folder) / "board")
+            build_host(program, Path(folder) / "host")
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    yield
+    thread.join()
