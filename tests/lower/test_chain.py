@@ -157,3 +157,13 @@ def test_an_operation_over_many_elements_is_no_chain() -> None:
     found = Chain.tried(graph, last(graph), np.arange(3), [graph.input])
     assert isinstance(found, LowerError)
     assert "is not elementwise" in str(found)
+
+
+def test_a_scalar_weighs_less_than_a_tensor_in_the_chain_too() -> None:
+    """float32 times a float64 scalar is float32: the rounding is the model's."""
+    graph = graph_of(Scaled(torch.tensor(0.1, dtype=torch.float64)), (1, 1, 1, 5))
+    chain = whole(graph, [graph.input])
+    x = torch.tensor([[0.3, 0.7, 1.1, 1.3, 1.7]])
+    assert chain(x).dtype is torch.float32
+    assert torch.equal(chain(x), x * torch.tensor(0.1, dtype=torch.float64))
+    assert not torch.equal(chain(x).double(), x.double() * 0.1)

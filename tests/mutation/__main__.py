@@ -40,7 +40,7 @@ def tried(mutants: list[Mutant], copies: list[Copy], all_tests: bool = False) ->
 
 def main(arguments: list[str] | None = None, root: Path = ROOT, mutants: list[Mutant] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__)
-    parser.add_argument("--only", metavar="TEXT", action="append", default=[], help="mutants whose name contains this")
+    parser.add_argument("--only", metavar="TEXT", action="append", default=[], help="mutants whose name or file contains this")
     parser.add_argument("--all-tests", action="store_true", help="run the whole suite on each, not the tests it names")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="mutants at once, each in its own copy")
     parser.add_argument("--timeout", type=float, default=TIMEOUT, metavar="SECONDS", help="for the tests of one mutant")
@@ -49,7 +49,7 @@ def main(arguments: list[str] | None = None, root: Path = ROOT, mutants: list[Mu
     given = parser.parse_args(arguments)
     picked = chosen(all_mutants() if mutants is None else mutants, given.only)
     if not picked:
-        parser.error(f"no mutant's name contains {' or '.join(given.only)}")
+        parser.error(f"no mutant's name or file contains {' or '.join(given.only)}")
     if given.list:
         for mutant in picked:
             print(f"{mutant.name:44} {mutant.file}\n    {mutant.breaks}")

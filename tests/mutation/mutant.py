@@ -65,5 +65,5 @@ def all_mutants(folder: Path = FOLDER) -> list[Mutant]:
 
 
 def chosen(mutants: Iterable[Mutant], only: list[str]) -> list[Mutant]:
-    """The mutants whose names contain one of `only`; all of them where `only` is empty."""
-    return [m for m in mutants if not only or any(part in m.name for part in only)]
+    """The mutants whose name or file contains one of `only`; all of them where `only` is empty."""
+    return [m for m in mutants if not only or any(part in m.name or part in m.file for part in only)]

@@ -112,6 +112,13 @@ def test_verify_names_the_node_that_reads_what_nobody_wrote(small: Program) -> N
         broken.verify()
 
 
+def test_verify_names_the_node_that_writes_what_is_written(small: Program) -> None:
+    first = small.nodes[0]
+    again = dataclasses.replace(small, nodes=(first, *small.nodes))
+    with pytest.raises(ProgramError, match=rf"^{first.name}: writes {first.output.name} a second time"):
+        again.verify()
+
+
 def test_verify_refuses_weights_that_are_not_signs(small: Program) -> None:
     weights = small.nodes[1].weights.copy()
     weights[0, 0, 0, 0] = 0

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from xnorc.errors import ProgramError
-from xnorc.program import Kind, Node, Requant, Tensor, Window
+from xnorc.program import Kind, Node, Requant, Tensor, Window, from_map
 from xnorc.program.nodes.add import Add
 from xnorc.program.nodes.affine import Affine
 from xnorc.program.nodes.gather import ZERO, Gather
@@ -112,6 +112,17 @@ def test_halves_of_a_prelu_rise() -> None:
     assert node.run(x).reshape(-1).tolist() == [-2, -1, -1, 0, 0, 1]
 
 
+def test_the_bounds_of_a_prelu_that_turns_reach_to_the_kink() -> None:
+    """v = q - 2 falls to 0 at q = 2, where q is within the bounds; below 0 the slope is -2."""
+    node = PRelu(
+        name="r", inputs=("x",), output=tensor("y", Kind.I16), before=2 * ONE, slope=np.array([-8192], np.int16),
+        after=3 * ONE, low=-99, high=99,
+    )  # fmt: skip
+    assert verified(node, Kind.I8, (-4, 5)) == (3, 15)
+    assert verified(node, Kind.I8, (-4, 1)) == (5, 15)
+    assert verified(node, Kind.I8, (4, 5)) == (5, 6)
+
+
 def test_the_bounds_of_a_table_reach_to_the_end_of_the_last_interval() -> None:
     values = np.zeros(257, np.int16)
     values[[128, 129, 130, 131]] = 5, -7, 9, 100
@@ -194,3 +205,12 @@ def test_what_does_not_fit_the_kind_of_the_output_is_refused_to_the_unit() -> No
             if kind is not Kind.I32:
                 with pytest.raises(ProgramError, match="beyond its"):
                     verified(replace(at, **ends), Kind.I32, (-INT32, INT32 - 1))
+
+
+def test_256_classes_of_rows_or_columns_can_be_told_apart() -> None:
+    for rows, cols in ((256, 1), (1, 256)):
+        found = from_map(np.arange(256).reshape(rows, cols, 1), np.zeros(1, bool))
+        assert found.apply(np.full((1, rows, cols, 1), 100)).reshape(-1).tolist() == [1] * 101 + [0] * 155
+    for rows, cols in ((257, 1), (1, 257)):
+        with pytest.raises(ProgramError, match="257 different rows of thresholds"):
+            from_map(np.arange(257).reshape(rows, cols, 1), np.zeros(1, bool))
