@@ -2,6 +2,7 @@
 #   make demo    train, export, build, boot on QEMU, stream the test split, report
 #   make test    the whole test suite
 #   make fuzz    random networks against PyTorch (N=2000 SEED=0 JOBS=2); failures are left in build/fuzz
+#   make mutants small faults in the exporter's core, one at a time: which does no test notice? (JOBS=2)
 #   make bench   instructions a word and a MAC of every kernel, exact, on QEMU
 #   make lint    ruff, mypy and clang-format, in the versions that pyproject.toml pins
 #   make format  Python and C brought into the form that `make lint` asks for
@@ -16,7 +17,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 PACKAGES := gcc libc6-dev python3-venv gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm
 TOOLS    := gcc arm-none-eabi-gcc qemu-system-arm
 
-.PHONY: help demo test fuzz lint format bench setup system clean
+.PHONY: help demo test fuzz mutants lint format bench setup system clean
 
 help:
 	@sed -n '/^#   make/s/^#   //p' $(firstword $(MAKEFILE_LIST))
@@ -29,6 +30,9 @@ test: setup
 
 fuzz: setup
 	@$(BIN)/python -m tests.fuzz -n $(or $(N),2000) --seed $(or $(SEED),0) --jobs $(or $(JOBS),2) --out build/fuzz --shrink
+
+mutants: setup
+	@$(BIN)/python -m tests.mutation --jobs $(or $(JOBS),2) $(ARGS)
 
 lint: setup
 	@$(BIN)/ruff check exporter tests && $(BIN)/ruff format --check exporter tests

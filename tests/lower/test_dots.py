@@ -134,9 +134,8 @@ def test_an_integer_dot_reaches_as_far_as_is_said_where_taps_are_skipped(low: in
     graph, at, weight, _ = conv(padding=1)
     tensor = Tensor("t", (SIDE, SIDE, CH), Kind.I8)
     elements = CH * SIDE * SIDE
-    x = Operand(
-        at.args[0], tensor, canonical(SHAPE), np.full(elements, 0.5), np.zeros(elements), bounds=(low, high)  # type: ignore[arg-type]
-    )
+    half = np.full(elements, 0.5), np.zeros(elements)
+    x = Operand(graph.input, tensor, canonical(SHAPE), *half, bounds=(low, high))
     lowering = lowering_of(graph)
     w = weight.double().numpy()
     made = integer_dot(lowering, at, x, w, geometry(lowering, at, x), np.zeros(OUT * SIDE * SIDE))

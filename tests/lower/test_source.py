@@ -52,7 +52,8 @@ def test_elements_are_alike_where_nothing_tells_them_apart() -> None:
 def test_noise_displaces_to_either_side() -> None:
     made = source(noise=np.full(4, 0.25))
     q = np.array([[1, 1, -2, 0]])
-    for shift, expected in ((0.0, [2.5, 2.5, 1.0, 2.0]), (1.0, [2.75, 2.75, 1.25, 2.25]), (-1.0, [2.25, 2.25, 0.75, 1.75])):
+    asked = {0.0: [2.5, 2.5, 1.0, 2.0], 1.0: [2.75, 2.75, 1.25, 2.25], -1.0: [2.25, 2.25, 0.75, 1.75]}
+    for shift, expected in asked.items():
         assert made.real(q, np.arange(4), shift).tolist() == [expected]
 
 

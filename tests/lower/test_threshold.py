@@ -139,7 +139,7 @@ def cut_at(level: float) -> Function:
 def test_sums_that_pytorchs_rounding_may_carry_over_a_threshold_are_counted(
     level: float, noise: float, taps: int | None, undecided: int
 ) -> None:
-    more = {} if taps is None else {"taps": np.full(6, taps)}
+    more: dict[str, Any] = {} if taps is None else {"taps": np.full(6, taps)}
     _, row = bits_of(cut_at(level), [0], noise=np.full(6, noise), **more)
     assert row.undecided == undecided
     assert row.noise == noise

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Apply one small fault at a time to the exporter's core, and report those that no test notices; `make mutants` runs it.
+"""Apply one small fault at a time to the exporter's core, and report those that no test notices (`make mutants`).
 
 Each mutant names the few tests that must notice it; only these run.  First they must all pass on the sound tree.
 Exits with 1 if a mutant survives, with 2 if the sound tree fails.
@@ -40,7 +40,9 @@ def tried(mutants: list[Mutant], copies: list[Copy], all_tests: bool = False) ->
 
 def main(arguments: list[str] | None = None, root: Path = ROOT, mutants: list[Mutant] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__)
-    parser.add_argument("--only", metavar="TEXT", action="append", default=[], help="mutants whose name or file contains this")
+    parser.add_argument(
+        "--only", metavar="TEXT", action="append", default=[], help="mutants whose name or file contains this"
+    )
     parser.add_argument("--all-tests", action="store_true", help="run the whole suite on each, not the tests it names")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="mutants at once, each in its own copy")
     parser.add_argument("--timeout", type=float, default=TIMEOUT, metavar="SECONDS", help="for the tests of one mutant")

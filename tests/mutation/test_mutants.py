@@ -68,7 +68,7 @@ def tree(tmp_path: Path) -> Path:
 
 
 def test_the_command_tells_fates_apart(tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Killed, survived and broken, with two workers; of equal size and in one second, so that no bytecode may be kept."""
+    """With two workers; some are of equal size and within one second, so that no bytecode may be kept."""
     faults = [
         fault("starts-at-one", "= 0", "= 1"),
         fault("never-adds", "+= number", "-= 000000"),

@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 COPIED = ("exporter", "tests", "firmware", "templates", "boards", "pyproject.toml")
 SKIPPED = shutil.ignore_patterns("__pycache__", "build", "*.egg-info", ".hypothesis")
 TIMEOUT = 600.0  # seconds that the tests of one mutant may take
-PYTEST = ("-m", "pytest", "-x", "-q", "--tb=no", "-rfE", "-p", "no:cacheprovider", "-p", "no:xdist")
+PYTEST = ("-m", "pytest", "-x", "-q", "--tb=no", "-rfE", "-p", "no:cacheprovider", "-n", "0")
 SEED = "--hypothesis-seed=0"
 FIRST = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
 

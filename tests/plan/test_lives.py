@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -32,7 +33,7 @@ def test_the_image_and_the_logits_outlive_the_nodes_that_follow() -> None:
     first, second = made.steps
     spans = [(0, IMAGE.nbytes), (first.output, first.output + 40), (second.output, second.output + 8)]
     spans.sort()
-    assert all(a[1] <= b[0] for a, b in zip(spans, spans[1:], strict=False)), spans
+    assert all(a[1] <= b[0] for a, b in pairwise(spans)), spans
 
 
 def test_a_budget_that_is_just_met_costs_no_speed() -> None:

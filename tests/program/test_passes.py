@@ -121,9 +121,7 @@ def test_an_affine_that_leaves_32_bits_stays(mul: int, fuses: bool) -> None:
 
 def test_permuted_channels_are_made_in_their_order() -> None:
     order = [2, 0, 3, 1]
-    pool = MaxPool2d(
-        name="m", inputs=("c",), output=Tensor("m", (3, 2, CH), Kind.I32), window=Window(kh=1, kw=1)
-    )
+    pool = MaxPool2d(name="m", inputs=("c",), output=Tensor("m", (3, 2, CH), Kind.I32), window=Window(kh=1, kw=1))
     made = program(conv("c"), pool, pick("g", "m", order), ends("e", "g"))
     assert same(made, absorb_permutations(made)) == ["iconv2d", "maxpool2d", "sumpool2d"]
     made = program(conv("bits", thresholds=cuts()), pick("g", "bits", order), ends("e", "g"))

@@ -96,7 +96,8 @@ def test_the_bounds_of_a_mixed_sum_are_met() -> None:
 def test_a_factor_of_a_join_fits_int16() -> None:
     node = Add(name="j", inputs=("a", "b"), output=tensor("y", Kind.I16), mul_a=32767, mul_b=-32767, low=-9, high=9)
     verified(node, Kind.I16, (-9, 9), (-9, 9))
-    for wide in ({"mul_a": 32768}, {"mul_b": -32768}, {"shift": 16}):
+    beyond: tuple[dict[str, Any], ...] = ({"mul_a": 32768}, {"mul_b": -32768}, {"shift": 16})
+    for wide in beyond:
         with pytest.raises(ProgramError, match="multipliers must fit int16 and shift"):
             verified(replace(node, **wide), Kind.I16, (-9, 9), (-9, 9))
 
@@ -201,7 +202,8 @@ def test_what_does_not_fit_the_kind_of_the_output_is_refused_to_the_unit() -> No
         low, high = kind.range
         at = replace(affine([1], [0], shift=0, low=low, high=high), output=tensor("y", kind))
         assert verified(at, Kind.I32, (-INT32 + 1, INT32 - 1)) == (max(low, -INT32 + 1), high)
-        for ends in ({"low": low - 1}, {"high": high + 1}):
+        beyond: tuple[dict[str, Any], ...] = ({"low": low - 1}, {"high": high + 1})
+        for ends in beyond:
             if kind is not Kind.I32:
                 with pytest.raises(ProgramError, match="beyond its"):
                     verified(replace(at, **ends), Kind.I32, (-INT32, INT32 - 1))
