@@ -132,6 +132,12 @@ class Network:
         """What the module sees."""
         return self.space["to_float"](self.x, dtype)
 
+    @property
+    def is_dead(self) -> bool:
+        """Every image has the same answer."""
+        logits = self.answers(torch.float32, self.recipe.tie)[0]
+        return bool((logits == logits[0]).all())
+
     def eager(self, dtype: torch.dtype = torch.float32) -> np.ndarray:
         """float64 (N, classes): the untouched module's answers, one image at a time, as a user runs it.
 
