@@ -37,6 +37,7 @@ from xnorc.lower.lowering import BitSource
 # A node may stand in two tensors: its sums, and a stream made of them; or PyTorch reads it as it is, where a stream of
 # it was made for another reader.  What reads it has read one of them: a result is right if it is right for one choice.
 CHOICES = ("first", "last", "first origins", "last origins", "nothing")
+SUM = 2.0**-21  # of the sum of the magnitudes: what float32 may add to a dot
 FLOAT = 2.0**-18  # of the greatest value: what float32 may add to the result of a few operations
 DOTS = (torch.ops.aten.conv2d.default, torch.ops.aten.conv2d.padding, torch.ops.aten.linear.default)
 
@@ -262,7 +263,7 @@ class _Steps:
             bound = scale * max(1.0, 0.5 + self._radius(source.tensor.name, i, inner=True)) + FLOAT * np.abs(flat).max()
             if source.node.target in DOTS:
                 share, eight = self._promise(source)
-                bound = bound + share * self._magnitudes(source, inputs, eight)
+                bound = bound + (share + SUM) * self._magnitudes(source, inputs, eight)
                 kind = "real dots"
             else:
                 kind = "streams"

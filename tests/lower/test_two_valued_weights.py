@@ -94,3 +94,36 @@ def test_a_bit_that_comes_and_goes_is_found_among_the_sums_that_occur() -> None:
     module, x = net(Window(), 6), images(SHAPE, 30)
     made = lowered(module, SHAPE)
     assert same_logits_order(module, made.program.run(x).reshape(30, 3).astype(np.int64), x, made.options)
+
+
+class Scaled(nn.Module):
+    """Two values that lie apart by another distance in each channel."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return pm1(x) * torch.tensor([1.0, 2.0, 3.0]).view(1, 3, 1, 1)
+
+
+class Normed(nn.Module):
+    """sign(0) becomes the greater value of two, where -1 is the lesser one, and where it is not."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        rising = torch.tensor([1.0, -1.0, 1.0]).view(1, 3, 1, 1)
+        return torch.sign(torch.sign(x) * rising + 0.5)
+
+
+@pytest.mark.parametrize(
+    ("binarizer", "layer", "said"),
+    [
+        (Scaled(), Conv(3, 4, 2), "the two values of the input lie 2 apart in one place and 6 in another"),
+        (Bits(), TwoValued(3, 3, 2, groups=3), "two values that are not .* in a convolution with groups"),
+        (Normed(), Conv(3, 4, 2), r"sign\(0\) counts as the greater value in one channel and as the lesser in another"),
+    ],
+    ids=["distances", "groups", "ties"],
+)
+def test_two_values_that_no_kernel_takes_are_refused_by_what_they_are(
+    binarizer: nn.Module, layer: nn.Module, said: str
+) -> None:
+    out = 16 * (3 if isinstance(layer, TwoValued) else 4)
+    made = lively(nn.Sequential(Conv(2, 3, 1), binarizer, layer, Bits(), nn.Flatten(), Linear(out, 3)))
+    with pytest.raises(LowerError, match=said):
+        lowered(made, SHAPE)

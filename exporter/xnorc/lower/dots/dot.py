@@ -66,6 +66,7 @@ def _refuse_half_binary(graph: Graph, node: fx.Node, x: Operand, w: np.ndarray, 
     The image and streams by real weights (stems, shortcuts) are neither.
     """
     if x.tensor.kind is Kind.BIT and kind is None:
+        _refuse_unlike_values(graph, node, x, w)
         values = len(np.unique(w[0]))
         edges = ", ".join(f"{e:.2g}" for e in np.quantile(w, [0, 0.25, 0.5, 0.75, 1]))
         raise graph.refuse(
@@ -78,6 +79,26 @@ def _refuse_half_binary(graph: Graph, node: fx.Node, x: Operand, w: np.ndarray, 
         raise graph.refuse(
             node, "binary weights but a real-valued activation", "binarize the activation ahead of this layer"
         )
+
+
+def _refuse_unlike_values(graph: Graph, node: fx.Node, x: Operand, w: np.ndarray) -> None:
+    """Weights of two values that no binary convolution takes: say what it is that is missing."""
+    kinds = classify(torch.from_numpy(w)).kinds
+    if w[0].size < 3 or not all(k in (Weigh.BINARY, Weigh.TWO_VALUED, Weigh.ZERO) for k in kinds):
+        return
+    apart = 2 * np.abs(x.slope[x.at >= 0])
+    if apart.min() < apart.max():
+        raise graph.refuse(
+            node,
+            f"binary weights, but the two values of the input lie {apart.min():.3g} apart in one place and "
+            f"{apart.max():.3g} in another",
+            "one distance for the whole map: scale behind the layer, or in its weights",
+        )
+    raise graph.refuse(
+        node,
+        "weights of two values that are not +-a, in a convolution with groups",
+        "weights of one magnitude per output channel, or no groups",
+    )
 
 
 def _binary_kind(graph: Graph, node: fx.Node, x: Operand, w: np.ndarray) -> Weights | None:

@@ -76,6 +76,12 @@ def operand(lowering: Lowering, node: fx.Node) -> Operand:
     finite = graph.values.get(node)
     if isinstance(finite, Finite):
         bit_of_row = rows_to_bits(finite)
+        if bit_of_row is None and finite.distinct() <= 2:
+            raise graph.refuse(
+                node,
+                "sign(0) counts as the greater value in one channel and as the lesser in another",
+                "torch.where(x >= 0, 1., -1.) in place of the sign, or a tie rule (tie=1 or tie=-1)",
+            )
         if bit_of_row is None:
             raise graph.refuse(
                 node, f"{finite.distinct()} different values enter a binary operation", "two values: one bit"
