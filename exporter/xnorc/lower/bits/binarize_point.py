@@ -21,7 +21,7 @@ from xnorc.lower.graph.ops import MAX_POOL, is_call, is_cat, shape_of
 from xnorc.lower.graph.pool_window import pool_window
 from xnorc.lower.graph.positions import FILL, joined_from
 from xnorc.lower.graph.source import BitOfRow, canonical, program_shape
-from xnorc.lower.lowering import BitSource, Lowering
+from xnorc.lower.lowering import BitSource, Lowering, Memo
 from xnorc.lower.routing import assembled, routed
 from xnorc.program import Tensor
 
@@ -33,17 +33,18 @@ def lower_binarize_point(lowering: Lowering, node: fx.Node, bit_of_row: BitOfRow
     if is_cat(node):
         return _cat_of_bits(lowering, node, bit_of_row)
     made = _compared(lowering, node, bit_of_row)
-    rounded = any(_rounded(lowering, stop) for stop in lowering.graph.behind(node))
+    graph, memo = lowering.graph, lowering.memo
+    rounded = any(_rounded(graph, memo, stop) for stop in graph.behind(node))
     return replace(made, exact=made.exact and not rounded)
 
 
-def _rounded(lowering: Lowering, origin: fx.Node) -> bool:
+def _rounded(graph: Graph, memo: Memo, origin: fx.Node) -> bool:
     """The integers of an origin are not exactly the network's; of those behind it where it has none of its own (a pool
     that sank below its threshold, bits whose sums are compared in their place)."""
-    source = lowering.memo.sources.get(origin)
+    source = memo.sources.get(origin)
     if source is not None:
         return not source.exact
-    return any(_rounded(lowering, behind) for behind in lowering.graph.behind(origin))
+    return any(_rounded(graph, memo, behind) for behind in graph.behind(origin))
 
 
 def _compared(lowering: Lowering, node: fx.Node, bit_of_row: BitOfRow) -> BitSource:
