@@ -14,11 +14,12 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from queue import SimpleQueue
 
 from .mutant import Mutant, all_mutants, chosen
-from .trial import ROOT, TIMEOUT, Copy, Fate, Outcome
+from .trial import ROOT, SLOW, TIMEOUT, Copy, Fate, Outcome
 
 
 def tried(mutants: list[Mutant], copies: list[Copy], all_tests: bool = False) -> Iterator[tuple[Mutant, Outcome]]:
@@ -38,7 +39,12 @@ def tried(mutants: list[Mutant], copies: list[Copy], all_tests: bool = False) ->
         yield from zip(mutants, pool.map(one, mutants), strict=True)
 
 
-def main(arguments: list[str] | None = None, root: Path = ROOT, mutants: list[Mutant] | None = None) -> int:
+def main(
+    arguments: list[str] | None = None,
+    root: Path = ROOT,
+    mutants: list[Mutant] | None = None,
+    slow: tuple[str, ...] = SLOW,
+) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__)
     parser.add_argument(
         "--only", metavar="TEXT", action="append", default=[], help="mutants whose name or file contains this"
@@ -56,8 +62,9 @@ def main(arguments: list[str] | None = None, root: Path = ROOT, mutants: list[Mu
         for mutant in picked:
             print(f"{mutant.name:44} {mutant.file}\n    {mutant.breaks}")
         return 0
-    with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
-        copies = [Copy(Path(folder) / str(i), root, given.timeout) for i in range(max(1, given.jobs))]
+    with tempfile.TemporaryDirectory(prefix="mutants-") as folder, ExitStack() as stack:
+        places = [Path(folder) / str(i) for i in range(max(1, given.jobs))]
+        copies = [stack.enter_context(Copy(place, root, given.timeout, slow)) for place in places]
         named = ["tests"] if given.all_tests else sorted({test for mutant in picked for test in mutant.tests})
         sound = copies[0].tests(named)
         if sound.fate is not Fate.SURVIVED:

@@ -77,7 +77,7 @@ def test_the_command_tells_fates_apart(tree: Path, tmp_path: Path, capsys: pytes
         fault("does-not-compile", "for number", "fro number"),
         fault("test-is-gone", "= 0", "= 2", "tests/test_sums.py::test_of_three"),
     ]
-    assert main(["--jobs", "2", "--json", str(tmp_path / "out.json")], tree, faults[:3] + faults[3:5]) == 1
+    assert main(["--jobs", "2", "--json", str(tmp_path / "out.json")], tree, faults[:5], slow=()) == 1
     rows = {row["mutant"]: (row["fate"], row["by"]) for row in json.loads((tmp_path / "out.json").read_text())}
     assert rows["starts-at-one"] == ("killed", "tests/test_sums.py::test_of_nothing")
     assert rows["never-adds"] == ("killed", "tests/test_sums.py::test_of_two")
@@ -88,19 +88,20 @@ def test_the_command_tells_fates_apart(tree: Path, tmp_path: Path, capsys: pytes
     assert "5 mutants: 3 killed, 0 timed out, 1 SURVIVED, 1 BROKEN" in said
     assert "SURVIVED: adds-bits-unseen (exporter/sums.py): Sums are wrong." in said
     assert (tree / "exporter/sums.py").read_text() == SUM
-    assert main([], tree, faults[:1]) == 0
-    assert main([], tree, faults[5:]) == 2  # the sound tree has no such test either
+    assert main([], tree, faults[:1], slow=()) == 0
+    assert main([], tree, faults[5:], slow=()) == 2  # the sound tree has no such test either
 
 
 def test_a_mutant_that_hangs_is_noticed(tree: Path, tmp_path: Path) -> None:
     endless = fault("never-ends", "for number in numbers:", "while True:\n        number = 1")
-    outcome = Copy(tmp_path / "copy", tree, timeout=2.0).trial(endless, endless.tests)
+    with Copy(tmp_path / "copy", tree, timeout=2.0, slow=()) as copy:
+        outcome = copy.trial(endless, endless.tests)
     assert (outcome.fate, outcome.noticed) == (Fate.TIMED_OUT, True)
 
 
 def test_a_sound_tree_that_fails_is_said_so(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tree / "exporter/sums.py").write_text(SUM.replace("= 0", "= 7"))
-    assert main([], tree, [fault("starts-at-one", "= 7", "= 1")]) == 2
+    assert main([], tree, [fault("starts-at-one", "= 7", "= 1")], slow=()) == 2
     assert "do not pass on the sound tree: tests/test_sums.py::test_of_nothing" in capsys.readouterr().out
 
 

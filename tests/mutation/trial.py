@@ -7,10 +7,10 @@ may change neither.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -22,11 +22,15 @@ from time import perf_counter
 from .mutant import Mutant
 
 ROOT = Path(__file__).resolve().parents[2]
-COPIED = ("exporter", "tests", "firmware", "templates", "boards", "pyproject.toml")
+COPIED = (
+    "exporter", "tests", "firmware", "templates", "boards", "docs", "pyproject.toml", "constraints.txt", "Makefile",
+    "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", ".clang-format",
+)  # fmt: skip
 SKIPPED = shutil.ignore_patterns("__pycache__", "build", "*.egg-info", ".hypothesis")
+NURSERY = Path(__file__).with_name("nursery.py")
+SLOW = ("numpy", "torch", "hypothesis")  # to import, and never mutated
 TIMEOUT = 600.0  # seconds that the tests of one mutant may take
-PYTEST = ("-m", "pytest", "-x", "-q", "--tb=no", "-rfE", "-p", "no:cacheprovider", "-n", "0")
-SEED = "--hypothesis-seed=0"
+PYTEST = ("-x", "-q", "--tb=no", "-rfE", "-p", "no:cacheprovider", "-n", "0", "--hypothesis-seed=0")
 FIRST = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
 
 
@@ -58,14 +62,16 @@ class Outcome:
 
 
 class Copy:
-    """A private copy of what the tests need, which a mutant may change.
+    """A private copy of what the tests need, which a mutant may change, and a process that runs tests in it.
 
     Args:
         folder: where the copy goes; it must not exist.
         root: the tree that is copied.
+        timeout: seconds that a run of tests may take.
+        slow: modules that are imported once, ahead of all runs.
     """
 
-    def __init__(self, folder: Path, root: Path = ROOT, timeout: float = TIMEOUT) -> None:
+    def __init__(self, folder: Path, root: Path = ROOT, timeout: float = TIMEOUT, slow: tuple[str, ...] = SLOW) -> None:
         self.folder, self.timeout = folder, timeout
         folder.mkdir(parents=True)
         for name in COPIED:
@@ -74,31 +80,36 @@ class Copy:
                 shutil.copytree(source, folder / name, ignore=SKIPPED)
             elif source.exists():
                 shutil.copy(source, folder / name)
+        self._nursery = subprocess.Popen(
+            [sys.executable, "-P", str(NURSERY), *slow],
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(folder / "exporter"), "PYTHONDONTWRITEBYTECODE": "1"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def __enter__(self) -> Copy:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._nursery.communicate()  # closes its input, at whose end it ends
 
     def tests(self, names: Iterable[str]) -> Outcome:
         """Run tests on the copy as it is."""
-        started = perf_counter()
-        environment = {**os.environ, "PYTHONPATH": str(self.folder / "exporter"), "PYTHONDONTWRITEBYTECODE": "1"}
-        process = subprocess.Popen(
-            [sys.executable, *PYTEST, SEED, *names],
-            cwd=self.folder,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
-        try:
-            said, _ = process.communicate(timeout=self.timeout)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)  # with whatever compilers and emulators the tests have started
-            process.communicate()
-            return Outcome(Fate.TIMED_OUT, "", perf_counter() - started)
-        seconds = perf_counter() - started
-        if process.returncode == 0:
+        started, log = perf_counter(), self.folder / "said.txt"
+        asked = {"arguments": [*PYTEST, *names], "log": str(log), "timeout": self.timeout}
+        assert self._nursery.stdin is not None
+        assert self._nursery.stdout is not None
+        print(json.dumps(asked), file=self._nursery.stdin, flush=True)
+        code = json.loads(self._nursery.stdout.readline())
+        seconds, said = perf_counter() - started, log.read_text()
+        if code is None:
+            return Outcome(Fate.TIMED_OUT, "", seconds)
+        if code == 0:
             return Outcome(Fate.SURVIVED, "", seconds)
         first = FIRST.search(said)
-        if process.returncode == 1 and first is not None:
+        if code == 1 and first is not None:
             return Outcome(Fate.KILLED, first.group(1), seconds)
         return Outcome(Fate.BROKEN, " / ".join(said.strip().splitlines()[-3:]), seconds)
 
@@ -106,7 +117,10 @@ class Copy:
         """Run tests on the copy with one mutant in it, and take the mutant out again."""
         path = self.folder / mutant.file
         sound = path.read_text()
-        path.write_text(mutant.applied(sound))
+        try:
+            path.write_text(mutant.applied(sound))
+        except ValueError as error:
+            return Outcome(Fate.BROKEN, str(error), 0.0)
         try:
             return self.tests(names)
         finally:

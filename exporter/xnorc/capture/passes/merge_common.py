@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import fx
 
 from xnorc.capture.edit import is_random, replace, tensor_of
@@ -33,11 +34,16 @@ def _key(gm: fx.GraphModule, node: fx.Node) -> Any:
     if node.op == "get_attr":
         tensor = tensor_of(gm, node)
         small = tensor.numel() <= 64  # python numbers are lifted once per use
-        return ("constant", tensor.dtype, tuple(tensor.shape), tuple(tensor.reshape(-1).tolist())) if small else (
+        return ("constant", tensor.dtype, tuple(tensor.shape), _bytes(tensor)) if small else (
             "attribute", tensor.data_ptr(), tensor.dtype, tuple(tensor.shape), tensor.stride())  # fmt: skip
     if node.op != "call_function" or is_random(node):
         return None
     return (node.target, _frozen(node.args), _frozen(sorted(node.kwargs.items())))
+
+
+def _bytes(tensor: torch.Tensor) -> bytes:
+    """What tells constants apart, by bit pattern: -0.0 is not 0.0."""
+    return tensor.detach().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
 
 
 def _frozen(value: Any) -> Any:
