@@ -110,3 +110,11 @@ def one(act: Fn | None = None, weigh: Fn | None = None, **options: Any) -> Seen:
 
 def is_sign_of(found: Weights, weight: torch.Tensor) -> bool:
     return found.kind is Kind.BINARY and bool((found.sign == weight.sign()).all())
+
+
+def proved(seen: Seen) -> str:
+    """How the first straight-through form was cancelled: "exact", "bounded" or "measured".
+
+    (A line of proof quotes the source line, which may hold any of these words.)
+    """
+    return seen.net.proofs[0].rpartition("cancelled, ")[2].split(":")[0]

@@ -12,6 +12,7 @@ from torch import fx
 from tests.capture.test_values import SHAPE, Graph
 from xnorc.capture.edit import aten
 from xnorc.capture.execute import run
+from xnorc.capture.operations import Call, operation
 from xnorc.capture.values import Finite, Range, bounds
 
 
@@ -110,6 +111,16 @@ def test_a_norm_whose_terms_cancel_has_room_for_their_rounding() -> None:
         assert within.lo <= exact <= within.hi
 
 
+@pytest.mark.parametrize(("variance", "eps", "holds"), [(0.0, 0.0, False), (1e-6, 0.0, True), (0.0, 1e-6, True)])
+def test_a_norm_without_variance_is_no_scale(variance: float, eps: float, holds: bool) -> None:
+    graph = Graph()
+    numbers = [graph.constant(torch.full((3,), v)) for v in (1.0, 0.5, 0.0, variance)]
+    node = graph.call(aten.batch_norm.default, graph.x, *numbers, False, 0.1, eps, False)
+    row = operation(node)
+    assert row is not None
+    assert row.is_monotone(Call(node, graph.values()), "input") == holds
+
+
 def test_a_tie_stays_a_tie_behind_a_max_pool() -> None:
     graph = Graph()
     sign = graph.call(aten.sign.default, graph.x)
@@ -130,3 +141,10 @@ def test_rows_that_cross_are_sorted_behind_a_max_pool() -> None:
     assert isinstance(value, Finite)
     low, high = (v.reshape(-1).tolist() for v in value.vals)
     assert (low, high) == ([-1.0, -2.0, -3.0], [1.0, 2.0, 3.0])
+
+
+@pytest.mark.parametrize("target", [aten.abs.default, aten.square.default])
+def test_whole_numbers_on_both_sides_of_zero_turn_there(target: Any) -> None:
+    graph = Graph(-100.0, 90.0)
+    whole = graph.call(aten._to_copy.default, graph.x, dtype=torch.int32)
+    assert bounds(graph.value(target, whole)).lo == 0.0

@@ -40,11 +40,15 @@ def test_what_has_one_value_is_folded_and_what_may_be_infinite_is_not() -> None:
     assert calls == []
     assert not result.any()
     graph = Graph()
-    infinite = graph.constant(torch.full(SHAPE, torch.inf))
-    clamped = graph.call(aten.maximum.default, graph.x, infinite)
-    calls, result = after(graph, clamped, fold_known)
+    infinite = graph.call(aten.maximum.default, graph.x, graph.constant(torch.tensor(torch.inf)))
+    calls, result = after(graph, infinite, fold_known)
     assert calls == ["maximum"]
     assert bool(result.isinf().all())
+    graph = Graph()
+    three = graph.call(aten.clamp.default, graph.call(aten.sqrt.default, graph.x), 3.0, 3.0)  # or NaN
+    calls, result = after(graph, graph.call(aten.mul.Tensor, three, 2.0), fold_known)
+    assert calls == ["sqrt", "clamp", "mul"]
+    assert torch.equal(result.isnan(), X < 0)
 
 
 def test_a_table_is_folded_only_where_all_its_rows_agree() -> None:

@@ -124,6 +124,12 @@ def test_any_other_function_of_a_map_is_the_reason_why_not() -> None:
     assert affine(*chain_of(torch.sigmoid, MAP)) is None
 
 
+def test_a_line_that_bends_by_a_part_in_a_thousand_is_none() -> None:
+    found = blocks(*chain_of(lambda x: x + 0.004 * torch.sin(3 * x), MAP))
+    assert isinstance(found, LowerError)
+    assert "neither affine, nor a clip, nor a PReLU" in str(found)
+
+
 def test_without_calibration_the_reason_is_that_data_are_needed() -> None:
     graph = graph_of(lambda x: x.reciprocal() * 2, MAP)  # the image alone is bounded, its inverse is not
     start = node(graph, "reciprocal")

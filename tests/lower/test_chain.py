@@ -84,6 +84,14 @@ def test_pads_have_no_entry_and_are_a_class_of_their_own() -> None:
     assert chain(torch.full((1, 6), 3.0)).reshape(2, 3).tolist() == [[0.5, 6, 6], [0.5, 0.5, 0.5]]
 
 
+def test_pads_of_two_values_are_two_classes() -> None:
+    graph = graph_of(lambda x: F.pad(F.pad(x, (1, 0), value=0.25), (1, 0), value=0.75) * 2, (1, 1, 1, 2))
+    chain = whole(graph, [graph.input])
+    assert chain.entry.tolist() == [-1, -1, 0, 0]
+    assert chain.classes(one_class(graph, [graph.input]))[0].tolist() == [0, 1, 2, 2]
+    assert chain(torch.full((1, 4), 3.0)).tolist() == [[1.5, 0.5, 6, 6]]
+
+
 def test_parts_of_a_concatenation_enter_at_their_own_stop() -> None:
     graph = graph_of(lambda x: torch.cat([x.abs(), x.exp()], 1) + 1, (1, 1, 1, 2))
     stops = [node(graph, "abs"), node(graph, "exp")]
@@ -150,6 +158,7 @@ def test_an_element_of_two_elements_is_no_chain() -> None:
     # The middle of an odd flip reads one element twice, which is one element.
     odd = graph_of(lambda x: x + x.flip(3), (1, 1, 1, 3))
     assert isinstance(Chain.tried(odd, last(odd), np.array([1]), [odd.input]), Chain)
+    assert isinstance(Chain.tried(odd, last(odd), np.arange(3), [odd.input]), LowerError)  # the ends read two
 
 
 def test_an_operation_over_many_elements_is_no_chain() -> None:

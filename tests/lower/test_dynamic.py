@@ -204,6 +204,44 @@ def test_ties_of_dead_channels_fall_as_in_pytorch(strict: bool, compares: bool) 
     assert (ours != theirs).mean() < 2e-3
 
 
+BELOW: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
+    "lt": lambda x, mean: x < mean,
+    "le": lambda x, mean: x <= mean,
+    "mean gt": lambda x, mean: mean > x,
+    "mean ge": lambda x, mean: mean >= x,
+    "difference lt": lambda x, mean: x - mean < 0,
+    "difference le": lambda x, mean: x - mean <= 0,
+    "turned difference": lambda x, mean: (x - mean) * -0.5 > 0,
+    "other difference": lambda x, mean: mean - x > 0,
+}
+
+
+class Below(nn.Module):
+    """1 where a map lies below its own mean."""
+
+    def __init__(self, form: str):
+        super().__init__()
+        self.form = form
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = F.relu(x)
+        return BELOW[self.form](x, x.mean((2, 3), keepdim=True)).float() * 2 - 1
+
+
+@pytest.mark.parametrize("form", BELOW)
+def test_bits_of_maps_below_their_threshold_are_those_of_pytorch(form: str) -> None:
+    torch.manual_seed(5)
+    net = lively(Net(Below(form), "nothing"))
+    with torch.no_grad():
+        net.norm.weight[4], net.norm.bias[4] = 0.0, -1.0  # a dead channel: all ties
+    ours, theirs, far = margins(lowered(net, SHAPE, calibration=images(SHAPE, 32, seed=3)), images(SHAPE, 12, seed=9))
+    assert np.abs(far)[ours != theirs].max(initial=0.0) < 2e-3
+    assert (ours != theirs).mean() < 2e-3
+    tied = np.repeat((far.reshape(-1, CH, 64) == 0).all(axis=2), 64, axis=1)
+    assert (ours[tied] == theirs[tied]).all()
+    assert (ours[tied] == ("le" in form or "ge" in form)).all()
+
+
 def test_a_dead_channel_costs_the_others_nothing() -> None:
     torch.manual_seed(5)
     net = lively(Net(Above(strict=False, compares=True), "nothing"))

@@ -160,8 +160,9 @@ def test_constant_pads_are_counted_where_they_are_bits_and_skipped_where_not() -
     assert zeros.tensor is TENSOR
 
 
-def test_replicated_pads_within_zero_pads_are_refused() -> None:
-    graph = graph_of(nn.Conv2d(3, 2, 3, padding=1, bias=False), (1, 3, 4, 7))
+@pytest.mark.parametrize("padding", [1, (1, 0), (0, 2)])
+def test_replicated_pads_within_zero_pads_are_refused(padding: int | tuple[int, int]) -> None:
+    graph = graph_of(nn.Conv2d(3, 2, 3, padding=padding, bias=False), (1, 3, 4, 7))
     with pytest.raises(LowerError, match="replicate pads inside the zero pads"):
         geometry(lowering_of(graph), node(graph, "conv2d"), operand(padded(1, 1, 0, 0, "edge"), 0.0))
 

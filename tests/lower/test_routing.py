@@ -170,8 +170,9 @@ def test_tensors_side_by_side_are_one_gather_of_both() -> None:
         lambda x: x[[3, 0, 1, 2]],
         lambda x: np.where(np.arange(48).reshape(4, 4, 3) == 7, -1, x),  # a hole
         lambda x: x[[0, 2, 1, 3]],
+        lambda x: np.where(x == 15, 30, np.where(x == 30, 15, x)),
     ],
-    ids=["channels over two grids", "rolled", "a hole", "no order"],
+    ids=["channels over two grids", "rolled", "a hole", "no order", "two inner elements change places"],
 )
 def test_other_moves_are_refused_and_emit_nothing(move: Callable[[np.ndarray], np.ndarray]) -> None:
     tensor = Tensor("t", (4, 4, 3), Kind.I16)

@@ -60,6 +60,31 @@ def test_every_flip_is_found_wherever_chunks_end(sites: list[tuple[list[int], in
     assert found.method == "exhaustive"
 
 
+@pytest.mark.parametrize("rows", [2, 3, 5])
+@pytest.mark.parametrize("high", range(1, 13))
+def test_a_flip_is_found_at_every_integer_be_it_the_last_and_the_first_of_a_chunk(
+    rows: int, high: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "CHUNK", rows)
+    for at in range(1, high + 1):
+        found = search(chain([[at]], [0]), np.array([0]), np.array([high]))
+        assert (found.count.tolist(), found.at.tolist()) == ([1], [[at, high + 1]])
+        if at < high:
+            twice = search(chain([[at, high]], [1]), np.array([0]), np.array([high]))
+            assert (twice.count.tolist(), twice.at.tolist(), twice.first.tolist()) == ([2], [[at, high]], [1])
+
+
+@pytest.mark.parametrize("monotone", [True, False])
+def test_a_tie_that_no_sum_meets_counts_as_one_where_thresholds_are_bisected_too(monotone: bool) -> None:
+    def codes(d: np.ndarray) -> np.ndarray:
+        return np.where(d == np.array([5, -7]), TIE, (d > np.array([5, -7])) ^ np.array([False, True]))
+
+    low, high = np.full(2, -(2**27)), np.full(2, 2**27)
+    found = search(codes, low, high, monotone, lambda d: d % 2 == 0)
+    assert found.ties == ()
+    assert found.at[:, 0].tolist() == [5, -6]  # 0 1 1 and 1 1 0 around the tie
+
+
 @pytest.mark.parametrize("monotone", [True, False])
 def test_bisection_agrees_with_a_known_threshold_over_sums_of_twenty_five_bits(monotone: bool) -> None:
     rng = np.random.default_rng(0)

@@ -115,6 +115,8 @@ def test_three_flips_are_refused_and_two_are_not() -> None:
     got, row = bits_of(between, q)
     assert got == [[int(-2 <= v <= 4) for v in q]] * 6
     assert row.two_flips == 2
+    with pytest.raises(LowerError, match=r"the bit flips 3 times as the sum grows, in channel 0, 1"):
+        bits_of(lambda x: torch.where((x + 6.5) * (x - 0.5) * (x - 4.5) >= 0, 1.0, -1.0), [0])
     with pytest.raises(LowerError, match=r"the bit flips 4 times as the sum grows, in channel 0, 1"):
         bits_of(lambda x: torch.where((x.abs() - 4).abs() <= 2, 1.0, -1.0), [0])
 
