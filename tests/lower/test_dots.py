@@ -28,11 +28,15 @@ TENSOR = Tensor("t", (SIDE, SIDE, CH), Kind.BIT)
 RNG = np.random.default_rng(0)
 
 
-def conv(bias: bool = False, **arguments: Any) -> tuple[Graph, fx.Node, torch.Tensor, torch.Tensor | None]:
-    """A 3 x 3 convolution of weights +-1.5 and +-0.5, one magnitude a channel."""
+def conv(
+    bias: bool = False, alike: bool = False, **arguments: Any
+) -> tuple[Graph, fx.Node, torch.Tensor, torch.Tensor | None]:
+    """A 3 x 3 convolution of weights +-1.5 and +-0.5, one magnitude a channel; `alike`: of weights 1.5 and -0.5."""
     layer = nn.Conv2d(CH, OUT, 3, bias=bias, **arguments)
     generator = torch.Generator().manual_seed(3)
     signs = torch.randint(0, 2, layer.weight.shape, generator=generator) * 2.0 - 1
+    if alike:
+        signs[0], signs[1] = 1.0, -1.0
     with torch.no_grad():
         layer.weight.copy_(signs * torch.tensor([1.5, 0.5]).view(OUT, 1, 1, 1))
     graph = graph_of(layer, SHAPE)
@@ -129,9 +133,10 @@ def test_dots_are_as_wide_as_their_products_may_sum_to(inputs: int, kind: Kind) 
         assert got.tolist() == [[inputs * (2 * bit - 1)]]
 
 
+@pytest.mark.parametrize("alike", [False, True])
 @pytest.mark.parametrize(("low", "high"), [(3, 9), (-9, -3), (-7, 9)])
-def test_an_integer_dot_reaches_as_far_as_is_said_where_taps_are_skipped(low: int, high: int) -> None:
-    graph, at, weight, _ = conv(padding=1)
+def test_an_integer_dot_reaches_as_far_as_is_said_where_taps_are_skipped(low: int, high: int, alike: bool) -> None:
+    graph, at, weight, _ = conv(alike=alike, padding=1)
     tensor = Tensor("t", (SIDE, SIDE, CH), Kind.I8)
     elements = CH * SIDE * SIDE
     half = np.full(elements, 0.5), np.zeros(elements)
