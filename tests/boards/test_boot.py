@@ -100,8 +100,8 @@ def fault(stream: ProcessStream, letter: bytes) -> re.Match[bytes]:
     assert stream.read(1) == b">"
     stream.write(letter)
     said = b""
-    while said.count(b"\0") < 2:
-        said += stream.read(1)
+    while said.count(b"\0") < 2 and len(said) < 200 and (more := stream.read(1)):
+        said += more
     line = re.fullmatch(rb"\0fault pc=(\S+) lr=(\S+) cfsr=(\S+) hfsr=(\S+)\r\n\0", said)
     assert line, said
     assert stream.wait(10) == 70

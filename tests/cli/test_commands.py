@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from xnorc import zoo
-from xnorc.cli.place import Group, commands
+from xnorc.cli.place import UNPLACED, Group, commands
 
 SOURCE = Path(__file__).resolve().parents[2] / "exporter"
 
@@ -58,6 +58,7 @@ FILES = {path.stem for path in (SOURCE / "xnorc" / "cli").glob("*.py") if "\ndef
 def test_a_file_that_defines_a_command_is_one_and_says_where_the_help_shows_it() -> None:
     found = commands()
     assert {command.name for command in found} == FILES
+    assert not [command.name for command in found if command.place.number == UNPLACED]
     assert [command.name for command in found][:3] == ["demo", "doctor", "boards"]
     told = xnorc("--help").stdout
     at = [told.index(f"\u2502 {command.name} ") for command in found]
@@ -70,6 +71,7 @@ def test_one_new_file_is_a_new_command(tmp_path: Path) -> None:
         "from xnorc.cli.place import Group, Place\nPLACE = Place(Group.PROGRAM, 9)\n"
         "def command(name: str) -> None:\n    print('hello', name)\n"
     )
+    (tmp_path / "placeless.py").write_text("def command() -> None:\n    print('here too')\n")
     (tmp_path / "run.py").write_text(
         "import importlib.util, sys\nimport xnorc\nfrom importlib.machinery import PathFinder\n"
         "spec = PathFinder.find_spec('xnorc.cli', xnorc.__path__)\n"
@@ -78,9 +80,10 @@ def test_one_new_file_is_a_new_command(tmp_path: Path) -> None:
         "spec.loader.exec_module(module)\nmodule.main()\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(SOURCE)}
-    command = [sys.executable, str(tmp_path / "run.py"), "greet-all", "you"]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-    assert done.stdout == "hello you\n", done.stderr
+    for words, said in ((["greet-all", "you"], "hello you\n"), (["placeless"], "here too\n")):
+        command = [sys.executable, str(tmp_path / "run.py"), *words]
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+        assert done.stdout == said, done.stderr
 
 
 @pytest.mark.parametrize("name", sorted(FILES))

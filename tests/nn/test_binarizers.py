@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+from types import ModuleType, SimpleNamespace
 from typing import Any, cast
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -12,10 +14,12 @@ from torch import nn
 
 from xnorc.errors import XnorcError
 from xnorc.nn import all_binarizers, make_binarizer
+from xnorc.nn.binarizer import Binarizer
 from xnorc.nn.binarizers.asd import ASD
 from xnorc.nn.binarizers.design import DeSign
 from xnorc.nn.binarizers.dysign import DySign
 from xnorc.nn.binarizers.lab import LAB, LABPair
+from xnorc.nn.discovery import build, classes
 from xnorc.nn.surrogates import NAMES as SURROGATES
 from xnorc.nn.surrogates import Surrogate, smooth
 from xnorc.nn.tiles import tile
@@ -128,9 +132,10 @@ def test_a_binarizer_exports_without_a_trace_of_its_gradient(name: str) -> None:
 
 
 def test_flat_inputs_get_plain_sign_in_place_of_binarizers_that_need_a_map() -> None:
-    kinds = {name: type(make_binarizer(name, CH, flat=True)).__name__ for name in NAMES}
-    assert kinds["rsign"] == "RSign"
-    assert {kinds[name] for name in NAMES if name != "rsign"} == {"Sign"}
+    for name, kind in all_binarizers().items():
+        assert type(make_binarizer(name, CH, flat=True)) is (all_binarizers()["sign"] if kind.spatial else kind)
+    assert all_binarizers()["design"].spatial
+    assert not all_binarizers()["rsign"].spatial
 
 
 def test_rsign_and_dysign_start_as_sign() -> None:
@@ -368,7 +373,7 @@ def test_unknown_names_and_options_are_refused_with_those_there_are() -> None:
 def test_inputs_of_another_shape_are_refused_with_the_one_that_is_wanted(name: str) -> None:
     with pytest.raises(XnorcError, match=rf"an input of shape \(2, 1, 4, 4\) \(\(N, {CH}, "):
         make_binarizer(name, CH)(maps(2, 1, 4, 4))  # one channel would be spread over all of them
-    if name != "rsign":
+    if all_binarizers()[name].spatial:
         with pytest.raises(XnorcError, match=rf"an input of shape \(2, {CH}\) "):
             make_binarizer(name, CH)(maps(2, CH))
 
@@ -377,3 +382,35 @@ def test_a_tile_may_be_given_as_rows_of_numbers() -> None:
     rows = [[0.5, 1], [0, -1]]
     for given in (rows, np.array(rows), torch.tensor(rows, requires_grad=True)):
         assert make_binarizer("design", CH, tile=given).thresholds(2, 2)[0, 3].tolist() == rows
+
+
+def test_a_class_without_a_name_is_told_not_passed_over() -> None:
+    module = ModuleType("xnorc.nn.binarizers.toy")
+
+    class Toy(Binarizer):
+        nmae = "toy"
+
+    Toy.__module__ = module.__name__
+    module.Toy = Toy
+    package = ModuleType("toys")
+    package.__path__ = []
+    with (
+        mock.patch("pkgutil.iter_modules", return_value=[SimpleNamespace(name="toy")]),
+        mock.patch("importlib.import_module", return_value=module),
+        pytest.raises(XnorcError, match=r"toy\.Toy: has no `name`"),
+    ):
+        classes(package, Binarizer)
+
+
+def test_numbers_are_positive_unless_their_class_says_otherwise() -> None:
+    class Toy(Binarizer):
+        name = "toy"
+        signed = ("offset",)
+
+        def __init__(self, channels: int, offset: float = 1.0, gain: float = 1.0) -> None:
+            super().__init__(channels)
+
+    assert isinstance(build(Toy, "binarizer", "toy", 4, offset=-0.5), Toy)
+    for options, message in (({"gain": -0.5}, "gain is -0.5"), ({"offset": float("inf")}, "offset is inf")):
+        with pytest.raises(XnorcError, match=message):
+            build(Toy, "binarizer", "toy", 4, **options)

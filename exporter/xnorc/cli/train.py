@@ -96,7 +96,7 @@ def _settings(words: list[str]) -> dict[str, Any]:
     for word in words:
         key, equals, value = word.partition("=")
         if not equals or not key.isidentifier():
-            raise DataError("--set", f"{word!r} is not KEY=VALUE", "--set binarizer=rsign")
+            raise DataError("--set", f"{word!r} is not KEY=VALUE", "KEY is one word, as in --set binarizer=rsign")
         try:
             settings[key] = tomllib.loads(f"value = {value}")["value"]
         except tomllib.TOMLDecodeError:

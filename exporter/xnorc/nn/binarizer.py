@@ -26,6 +26,7 @@ class Binarizer(nn.Module):
             (RSign needs none, and stays.)
         at_zero: the value at m = 0.
         usual: the surrogate that the paper used.
+        signed: options that may be 0 or less; all other numbers must be positive.
 
     Args:
         channels: C of the input.
@@ -39,6 +40,7 @@ class Binarizer(nn.Module):
     spatial: ClassVar[bool] = False
     at_zero: ClassVar[int] = +1
     usual: ClassVar[str] = "bireal"
+    signed: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, channels: int, surrogate: str | Surrogate = "") -> None:
         super().__init__()

@@ -31,6 +31,10 @@ def classes(package: ModuleType, base: type[Kind]) -> dict[str, type[Kind]]:
             if not (isinstance(value, type) and issubclass(value, base) and value.__module__ == module.__name__):
                 continue
             name = vars(value).get("name")
+            if name is None and not value.__name__.startswith("_") and not inspect.isabstract(value):
+                raise XnorcError(
+                    f"{module.__name__}.{value.__name__}", "has no `name`", "the word that recipes call it by"
+                )
             if name is None:
                 continue
             if name in found:
@@ -60,7 +64,8 @@ def build(kind: type[Kind], what: str, name: str, *args: Any, **options: Any) ->
 def check_kinds(kind: type[nn.Module], where: str, options: dict[str, Any]) -> None:
     """Refuse options whose value is not of the plain type that the constructor of `kind` asks for.
 
-    Numbers must be positive: every number among the options of this package is a size, a factor or a ratio.
+    Numbers must be positive: those among the options of this package are sizes, factors and ratios.  A class whose own
+    may be 0 or less names them in `signed`.
 
     Raises:
         XnorcError: names the option, its value and the type.
@@ -72,7 +77,9 @@ def check_kinds(kind: type[nn.Module], where: str, options: dict[str, Any]) -> N
             continue
         if not isinstance(value, PLAIN[asked]) or (isinstance(value, bool) and asked != "bool"):
             raise XnorcError(where, f"{key} is {value!r}", f"a value of type {asked}")
-        if isinstance(value, int | float) and asked != "bool" and not 0 < value < math.inf:
+        if not isinstance(value, int | float) or asked == "bool":
+            continue
+        if not math.isfinite(value) or (value <= 0 and key not in getattr(kind, "signed", ())):
             raise XnorcError(where, f"{key} is {value}", "a positive number")
 
 
