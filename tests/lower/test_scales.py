@@ -39,19 +39,20 @@ def test_a_percentile_leaves_the_greatest_out() -> None:
 
 
 class Residual(nn.Module):
-    """A binary convolution on bits of its input, added to what `shortcut` makes of it; two times over."""
+    """A binary convolution on bits of its input, added to what `shortcut` makes of it; and another, added to `factor`
+    times that sum."""
 
-    def __init__(self, shortcut: Callable[[torch.Tensor], torch.Tensor], small: float) -> None:
+    def __init__(self, shortcut: Callable[[torch.Tensor], torch.Tensor], small: float, factor: float = 1.0) -> None:
         super().__init__()
         self.stem = nn.Conv2d(2, 3, 1)
         self.first, self.second = Conv(3, 3, 3, 2, 1, bias=False), Conv(3, 3, 3, 1, 1, bias=False)
         lively(self)
-        self.shortcut, self.small = shortcut, small
+        self.shortcut, self.small, self.factor = shortcut, small, factor
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = self.stem(x)
         x = self.first(pm1(x)) * self.small + self.shortcut(x)
-        return self.second(pm1(x)) * 0.125 + x
+        return self.second(pm1(x)) * 0.125 + x * self.factor
 
 
 SHORTCUTS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
@@ -66,10 +67,11 @@ def joins(graph: Graph) -> list[fx.Node]:
     return [n for n in graph.origins if graph.origins[n] == (n,) and n.target is torch.ops.aten.add.Tensor]
 
 
+@pytest.mark.parametrize("factor", [1.0, 0.25, -3.0])
 @pytest.mark.parametrize("name", SHORTCUTS)
-def test_joins_and_their_sides_share_the_scale_of_the_greatest(name: str) -> None:
+def test_joins_and_their_sides_share_the_scale_of_the_greatest(name: str, factor: float) -> None:
     images = np.random.default_rng(0).integers(0, 256, (9, 4, 4, 2)).astype(np.uint8)
-    graph = graph_of(Residual(SHORTCUTS[name], 0.5), SHAPE, calibration=images)
+    graph = graph_of(Residual(SHORTCUTS[name], 0.5, factor), SHAPE, calibration=images)
     first, second = joins(graph)
     sides = [*first.args, *second.args]
     most = max(graph.scales.magnitude(n) for n in (first, second, *sides) if isinstance(n, fx.Node))

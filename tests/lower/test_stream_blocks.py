@@ -34,14 +34,18 @@ MOST = 60  # integers of the source: reals within +-3.75
 
 
 def streamed(
-    function: nn.Module | Function, shape: tuple[int, ...] = SHAPE, unit: float = UNIT, own: float = REAL
+    function: nn.Module | Function,
+    shape: tuple[int, ...] = SHAPE,
+    unit: float = UNIT,
+    own: float = REAL,
+    offset: float = 0.0,
 ) -> tuple[list[Node], np.ndarray, np.ndarray]:
     """(nodes, stream (q, elements), the model's reals in units (q, elements)) for every q of the source."""
     # ToTensor and Normalize give -4..4: what streams are calibrated to.
     graph = graph_of(function, shape, calibration=images(shape, 9), mean=(0.5,), std=(0.125,))
     image = Tensor("image", (1, 1, 2), Kind.I16, own)
     plain = whole_numbers(graph.input, image, -MOST, MOST)
-    source = Source(**{**vars(plain), "scale": plain.scale * own})
+    source = Source(**{**vars(plain), "scale": plain.scale * own, "offset": plain.offset + offset})
     unused: Any = None
     lowering = Lowering(graph, Builder(image), Answers(lambda _lowering, _node: source, unused, unused))
     made = lower_stream(lowering, last(graph), unit, Kind.I16)
@@ -52,7 +56,7 @@ def streamed(
     at = np.maximum(made.at, 0)
     stream = np.where(made.at >= 0, values[made.tensor.name].reshape(len(q), -1)[:, at], 0)
     with torch.no_grad():
-        reals = function(torch.from_numpy(q * own).double()[:, None].expand(-1, 2).reshape(-1, *shape[1:]))
+        reals = function(torch.from_numpy(q * own + offset).double()[:, None].expand(-1, 2).reshape(-1, *shape[1:]))
     return lowering.builder.nodes, stream, reals.reshape(len(q), -1).numpy() / unit
 
 
@@ -77,6 +81,7 @@ ONE_NODE: dict[str, nn.Module | Function] = {
     "clip between units": lambda x: x.clamp(-1.01, 1.0105),
     "relu": lambda x: (x * 0.5).relu(),
     "open above": lambda x: (x - 1).clamp(min=-0.3),
+    "open below": lambda x: (x + 0.5).clamp(max=0.3),
     "moved": lambda x: x.flip(1) * 0.5,
 }
 
@@ -89,6 +94,12 @@ def test_what_one_affine_does_is_rounded_once(name: str) -> None:
     assert np.abs(stream - reals).max() <= 0.5 + 2.0**-12
     if "clip" not in name and "open" not in name:
         np.testing.assert_array_equal(stream, np.floor(np.round(reals, 6) + 0.5))
+
+
+def test_an_offset_of_the_source_is_scaled_with_it() -> None:
+    nodes, stream, reals = streamed(lambda x: x * -0.75 + 0.5, offset=1.0)
+    assert [type(n) for n in nodes] == [Affine]
+    np.testing.assert_array_equal(stream, np.floor(reals + 0.5))
 
 
 def test_what_is_there_already_costs_nothing() -> None:

@@ -31,7 +31,7 @@ NURSERY = Path(__file__).with_name("nursery.py")
 SLOW = ("numpy", "torch", "hypothesis")  # to import, and never mutated
 TIMEOUT = 600.0  # seconds that the tests of one mutant may take
 PYTEST = ("-x", "-q", "--tb=no", "-rfE", "-p", "no:cacheprovider", "-n", "0", "--hypothesis-seed=0")
-FIRST = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
+FIRST = re.compile(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", re.MULTILINE)
 
 
 class Fate(StrEnum):
