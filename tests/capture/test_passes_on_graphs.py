@@ -119,6 +119,8 @@ def straight_through(form: str) -> tuple[list[str], torch.Tensor]:
     c = graph.call(aten.clamp.default, graph.x, -1, 1)
     if form == "(h - c) + c":
         end = graph.call(aten.add.Tensor, graph.call(aten.sub.Tensor, h, c), c)
+    elif form == "c - (c - h)":
+        end = graph.call(aten.sub.Tensor, c, graph.call(aten.sub.Tensor, c, h))
     elif form == "(c - h) - c":
         end = graph.call(aten.sub.Tensor, graph.call(aten.sub.Tensor, c, h), c)
     elif form == "(h - 2 c) + c":
@@ -128,8 +130,9 @@ def straight_through(form: str) -> tuple[list[str], torch.Tensor]:
     return after(graph, end, cancel_straight_through)
 
 
-def test_a_soft_branch_that_is_added_and_taken_away_cancels() -> None:
-    calls, result = straight_through("(h - c) + c")
+@pytest.mark.parametrize("form", ["(h - c) + c", "c - (c - h)"])
+def test_a_soft_branch_that_is_added_and_taken_away_cancels(form: str) -> None:
+    calls, result = straight_through(form)
     assert calls == ["ge", "where"]
     assert torch.equal(result, torch.where(X >= 0, 1.0, -1.0))
 
