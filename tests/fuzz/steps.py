@@ -339,9 +339,10 @@ class _Steps:
             codes = [table.codes[self.bits[origin][0].bit_of_row.index(b)].expand(shape).clone() for b in (0, 1)]
             low, high = (run(self.graph, {origin: code}, [x])[x].double() for code in codes)
             return (high - low).abs() / 2, (high - low).abs() / 2
-        zero = run(self.graph, {origin: torch.zeros(shape)}, [x])[x].double()
-        one = run(self.graph, {origin: torch.ones(shape)}, [x])[x].double()
-        if origin is captured.input:
+        if origin in self.sources:
+            at_zero = torch.from_numpy(self.sources[origin][0].offset).to(torch.float32).reshape(shape)
+            zero, one = (run(self.graph, {origin: real}, [x])[x].double() for real in (at_zero, at_zero + 1))
+        else:
             zero, one = (run(self.graph, {origin: self._pixels(grey)}, [x])[x].double() for grey in (0, 1))
         return (one - zero).abs(), (value - zero).abs()
 
