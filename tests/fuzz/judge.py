@@ -9,7 +9,8 @@ A network is refused in one line, or all of this holds:
   differs, and a copy of the module in float64 sides with the program;
 - every tensor is what PyTorch makes of the program's *own* values one step before it (`steps.py`), up to a bound that
   is derived there.  This holds rounded networks, for which no end-to-end bound is sharp;
-- the captured graph gives the untouched module's logits.
+- the captured graph gives the untouched module's logits;
+- `xnorc.export` makes this very program (of one network in EXPORTED: its own judge costs as much again).
 
 Anything raised that is no XnorcError is a finding.
 """
@@ -20,15 +21,18 @@ import re
 import traceback
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 from xnorc.capture import capture, run
 from xnorc.errors import XnorcError
+from xnorc.exporting import export
 from xnorc.lower import PASSES, Lowered
 from xnorc.options import Options
 from xnorc.oracle.compare import compare
+from xnorc.program import digest
 
 from .native import c_differs
 from .network import Network
@@ -37,6 +41,9 @@ from .steps import steps_differ, unfused
 
 # Two float32 results of one sum of up to 2^12 terms, added in different orders, differ by some 2^-17 of its greatest.
 NOISE = 2.0**-17
+
+
+EXPORTED = 8  # of so many networks one goes through the whole of `xnorc.export`
 
 
 @dataclass(frozen=True)
@@ -66,9 +73,25 @@ def judge(made: Network, out: Path) -> Outcome:
         wrong = _differences(made, lowered, step, out)
     except Exception as error:
         return Outcome("finding", _where(error), traceback.format_exc())
+    if not wrong and made.recipe.seed % EXPORTED == 0:
+        try:
+            wrong = _exported(made, lowered)
+        except Exception as error:
+            return Outcome("finding", _where(error), traceback.format_exc())
     if wrong:
-        return Outcome("finding", plain(wrong[0].split(":")[0]), "\n".join(wrong))
+        reason = ": ".join(wrong[0].split(": ")[: 2 if wrong[0].startswith("export") else 1])
+        return Outcome("finding", plain(reason), "\n".join(wrong))
     return Outcome("exact" if lowered.exact else "rounded")
+
+
+def _exported(made: Network, lowered: Lowered) -> list[str]:
+    """`xnorc.export` makes the same program, and its own judge has nothing against it."""
+    try:
+        program = export(made.module, made.float_images()[:1], name="net", **options_of(made))
+    except XnorcError as error:
+        return [f"export refuses what holds: {plain(error.what)}: {error}"]
+    same = digest(program) == digest(lowered.program)
+    return [] if same else ["export makes another program than capture and lower do"]
 
 
 def plain(text: str) -> str:
@@ -83,7 +106,7 @@ def _where(error: Exception) -> str:
     return f"{type(error).__name__} at {Path(last.filename).name} in {last.name}: {plain(str(error))}"
 
 
-def options_of(made: Network) -> dict[str, object]:
+def options_of(made: Network) -> dict[str, Any]:
     """What `Options.of` takes."""
     recipe = made.recipe
     return {
