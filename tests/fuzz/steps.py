@@ -181,6 +181,9 @@ class _Steps:
         elif self._reads_rounded(bits):
             want[tied] = 1  # a rounded value may be 0 where the model's is not: no third value, it counts as above
         off = (want != mine) & ~self._explained(bits, want, i)
+        for bit, code in codes.items():  # where both values are the same, either bit stands for it
+            want[(mine == bit) & (flat == code)] = bit
+        off &= want != mine
         moved = (want != mine) | tied
         if not moved.any():
             return "", value
