@@ -13,9 +13,9 @@ from xnorc.capture import Finite
 from xnorc.lower.bits.bit_pool import bit_pool
 from xnorc.lower.bits.dynamic import lower_dynamic
 from xnorc.lower.bits.pooled_threshold import lower_pooled
-from xnorc.lower.bits.threshold import lower_threshold
+from xnorc.lower.bits.threshold import emit_threshold, lower_threshold
 from xnorc.lower.chain.comparison import dynamic_comparison
-from xnorc.lower.dots.operand import operand
+from xnorc.lower.dots.operand import Operand, as_integers, operand
 from xnorc.lower.graph.graph import Graph, layer_of
 from xnorc.lower.graph.ops import MAX_POOL, is_call, is_cat, shape_of
 from xnorc.lower.graph.pool_window import pool_window
@@ -23,7 +23,7 @@ from xnorc.lower.graph.positions import FILL, joined_from
 from xnorc.lower.graph.source import BitOfRow, canonical, program_shape
 from xnorc.lower.lowering import BitSource, Lowering, Memo
 from xnorc.lower.routing import assembled, routed
-from xnorc.program import Tensor
+from xnorc.program import Tensor, Thresholds
 
 
 def lower_binarize_point(lowering: Lowering, node: fx.Node, bit_of_row: BitOfRow) -> BitSource:
@@ -85,7 +85,11 @@ def _behind_points(graph: Graph, stops: tuple[fx.Node, ...]) -> tuple[fx.Node, .
 
 
 def _pool_of_bits(lowering: Lowering, node: fx.Node, bit_of_row: BitOfRow) -> BitSource:
-    """A max pool of two-valued elements: OR of "is the greater"."""
+    """A max pool of two-valued elements: OR of "is the greater".
+
+    Where a channel's scale is negative its bits say "is the lesser".  Their AND says that all of a window are, and the
+    pooled bit, which is to say "is the greater", is its opposite.
+    """
     graph, builder = lowering.graph, lowering.builder
     before = node.args[0]
     assert isinstance(before, fx.Node)
@@ -102,8 +106,20 @@ def _pool_of_bits(lowering: Lowering, node: fx.Node, bit_of_row: BitOfRow) -> Bi
     low, high = _values(graph, node, bit_of_row)
     if (high < low).any():
         raise graph.refuse(node, "a pooled bit means less than its opposite", "")
-    pooled = bit_pool(builder, layer_of(node), tensor, pool_window(node), flip)
-    return BitSource(node, builder.emit(pooled), canonical(shape_of(node)), bit_of_row)
+    pooled = builder.emit(bit_pool(builder, layer_of(node), tensor, pool_window(node), flip))
+    if flip.any():
+        pooled = _turned(lowering, replace(x, tensor=pooled), flip)
+    return BitSource(node, pooled, canonical(shape_of(node)), bit_of_row)
+
+
+def _turned(lowering: Lowering, bits: Operand, flip: np.ndarray) -> Tensor:
+    """The bits with those of some channels, bool (ch,), turned round."""
+    h, w, ch = bits.tensor.shape
+    turn = Thresholds(
+        thr=np.zeros((1, 1, ch), np.int32), flip=flip, rows=np.zeros(h, np.uint8), cols=np.zeros(w, np.uint8)
+    )
+    numbers = as_integers(lowering, bits).tensor
+    return emit_threshold(lowering.builder, layer_of(bits.node), numbers, turn)
 
 
 def _values(graph: Graph, node: fx.Node, bit_of_row: BitOfRow) -> tuple[np.ndarray, np.ndarray]:
