@@ -50,6 +50,26 @@ def test_one_off_in_one_channel_of_some_rows_is_refused(channel: int, off: int) 
         checked(thr)
 
 
+@pytest.mark.parametrize("off", [-1, 1])
+@pytest.mark.parametrize("upper", [False, True])
+def test_one_off_at_one_place_of_a_large_map_cannot_be_missed(off: int, upper: bool) -> None:
+    """Every place meets every integer beside its threshold, whatever the random numbers are."""
+    h, w = 40, 30
+    graph = graph_of(lambda x: torch.where((x >= 3) & (x < 9), 1.0, -1.0), (1, 1, h, w))
+    source = whole_numbers(graph.input, Tensor("t", (h, w, 1), Kind.I16), -20, 20)
+    thr, thr2 = np.full((h, w, 1), 3, np.int32), np.full((h, w, 1), 9, np.int32)
+    (thr2 if upper else thr)[23, 17, 0] += off
+    thresholds = Thresholds(
+        thr=thr, thr2=thr2, flip=np.zeros(1, bool), rows=np.arange(h, dtype=np.uint8), cols=np.arange(w, dtype=np.uint8)
+    )
+    value = graph.values[last(graph)]
+    assert isinstance(value, Finite)
+    bits = rows_to_bits(value)
+    assert bits is not None
+    with pytest.raises(LowerError, match=r"1 of 1200 bits differ .*0, 0, 23, 17|np.int64\(23\), np.int64\(17\)"):
+        confirm(graph, value.src, [Part(source, thresholds)], bits, lambda maps: maps[0].reshape(-1)[source.at])
+
+
 def test_a_flip_and_a_second_threshold_are_checked_too() -> None:
     one = RIGHT.reshape(1, 1, 2)
     with pytest.raises(LowerError, match="24 of 24 bits differ"):

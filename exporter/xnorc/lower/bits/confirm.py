@@ -21,8 +21,8 @@ from xnorc.lower.graph.graph import Graph
 from xnorc.lower.graph.source import BitOfRow, Source
 from xnorc.program import ALWAYS, NEVER, Thresholds
 
-ROUNDS = 3
-NEAR = 2  # integers on either side of a threshold
+NEAR = 2  # integers on either side of a threshold: thr - NEAR .. thr + NEAR - 1
+ROUNDS = 2 * NEAR  # maps, so that every place meets each of these integers once
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +40,10 @@ def confirm(
     bit_of_row: BitOfRow,
     bits_at: Callable[[list[np.ndarray]], np.ndarray],
 ) -> None:
-    """Compare on ROUNDS random maps; `bits_at` turns the parts' bits (h, w, ch) into the point's flat elements.
+    """Compare on ROUNDS maps, in which every place meets each integer beside its threshold; twice that for intervals.
+
+    Args:
+        bits_at: turns the parts' bits (h, w, ch) into the point's flat elements.
 
     Raises:
         LowerError: a bit differs although no float sum's noise can explain it.
@@ -48,8 +51,13 @@ def confirm(
     reader = Reader(graph, node, bit_of_row)
     rng = np.random.default_rng(0)
     captured = graph.captured
-    for _ in range(ROUNDS):
-        maps = [_near(part, rng) for part in parts]
+    starts = [rng.integers(0, ROUNDS, part.source.tensor.shape) for part in parts]  # neighbours meet unlike integers
+    intervals = any(part.thresholds.thr2 is not None for part in parts)
+    for step in range(ROUNDS * (2 if intervals else 1)):
+        maps = [
+            _near(part, (start + step) % ROUNDS - NEAR, step >= ROUNDS, rng)
+            for part, start in zip(parts, starts, strict=True)
+        ]
         given = {captured.input: captured.example}
         for part, q in zip(parts, maps, strict=True):
             source = part.source
@@ -69,28 +77,34 @@ def confirm(
             )
 
 
-def _near(part: Part, rng: np.random.Generator) -> np.ndarray:
-    """int64 (h, w, ch): integers around the thresholds, anywhere in the range where there is none."""
+def _near(part: Part, beside: np.ndarray, upper: bool, rng: np.random.Generator) -> np.ndarray:
+    """int64 (h, w, ch): the integers `beside` the thresholds, anywhere in the range where there is none.
+
+    Args:
+        beside: int64 (h, w, ch), -NEAR .. NEAR - 1.
+        upper: take the second thresholds, where there are some.
+    """
     source, thresholds = part.source, part.thresholds
     at = np.ix_(thresholds.rows, thresholds.cols)
     thr = thresholds.thr[at].astype(np.int64)
-    if thresholds.thr2 is not None:
-        other = thresholds.thr2[at].astype(np.int64)
-        thr = np.where(rng.integers(0, 2, thr.shape) == 1, other, thr)
+    if upper and thresholds.thr2 is not None:
+        thr = thresholds.thr2[at].astype(np.int64)
     low, high = np.zeros(thr.size, np.int64), np.zeros(thr.size, np.int64)
     low[source.at], high[source.at] = source.low, source.high
     low, high = low.reshape(thr.shape), high.reshape(thr.shape)
     nowhere = (thr == ALWAYS) | (thr == NEVER)
     if source.occurring is not None:
-        return _among(source.occurring, thr, nowhere, rng)
+        return _among(source.occurring, thr, nowhere, beside, rng)
     anywhere = rng.integers(low, high, thr.shape, endpoint=True)
-    near = thr + rng.integers(-NEAR, NEAR, thr.shape)
+    near = thr + beside
     return np.where(nowhere, anywhere, np.clip(near, low, high))
 
 
-def _among(occurring: np.ndarray, thr: np.ndarray, nowhere: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _among(
+    occurring: np.ndarray, thr: np.ndarray, nowhere: np.ndarray, beside: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
     """The same where few integers occur, (count, channels): of them those next to the thresholds (h, w, channels)."""
     count, channels = occurring.shape
     rank = np.stack([np.searchsorted(occurring[:, c], thr[..., c]) for c in range(channels)], axis=-1)
-    rank = np.where(nowhere, rng.integers(0, count, thr.shape), rank + rng.integers(-NEAR, NEAR, thr.shape))
+    rank = np.where(nowhere, rng.integers(0, count, thr.shape), rank + beside)
     return occurring[np.clip(rank, 0, count - 1), np.arange(channels)]
