@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from tests.lower.nets import Conv, Linear, images, lively, lowered, pm1
+from xnorc.errors import LowerError
 from xnorc.lower.graph.pixels import images_to_float
 from xnorc.oracle.compare import compare
 
@@ -42,3 +43,26 @@ def test_a_pool_of_scaled_bits_takes_the_greater_value_of_each_channel(behind: s
         want = net(images_to_float(x, torch.zeros(SHAPE), made.options)).argmax(1).numpy()
     assert len(np.unique(want)) > 1
     assert np.array_equal(made.program.predict(x), want)
+
+
+class Joined(nn.Module):
+    """Two parts side by side, each with values of its own in every channel."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second, self.last = Conv(2, 3, 3), Conv(2, 2, 3), nn.Linear(5 * 36, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        a = pm1(self.first(x)) * torch.tensor([1.0, 2.0, 3.0]).view(1, 3, 1, 1)
+        b = torch.where(self.second(x) > 0, torch.tensor([0.5, 1.5]).view(1, 2, 1, 1), torch.zeros(()))
+        return self.last(torch.cat([a, b], 1).flatten(1))
+
+
+def test_parts_with_values_of_their_own_lie_side_by_side() -> None:
+    net, x = lively(Joined()), images(SHAPE, 60)
+    try:
+        made = lowered(net, SHAPE, calibration=x)
+    except LowerError as error:
+        assert "hold different values" in str(error)
+        return
+    assert compare(made, x).differing_bits == 0

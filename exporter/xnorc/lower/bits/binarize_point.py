@@ -123,9 +123,11 @@ def _turned(lowering: Lowering, bits: Operand, flip: np.ndarray) -> Tensor:
 
 
 def _values(graph: Graph, node: fx.Node, bit_of_row: BitOfRow) -> tuple[np.ndarray, np.ndarray]:
+    """(elements,) twice: what every element of a point is where its bit is 0, and where it is 1."""
     table = graph.values[node]
     assert isinstance(table, Finite)
-    low, high = (table.vals[bit_of_row.index(b)].double().reshape(-1).numpy() for b in (0, 1))
+    rows = (table.vals[bit_of_row.index(b)].double() for b in (0, 1))
+    low, high = (row.expand(shape_of(node)).reshape(-1).numpy() for row in rows)
     return low, high
 
 
@@ -140,8 +142,7 @@ def _cat_of_bits(lowering: Lowering, node: fx.Node, bit_of_row: BitOfRow) -> Bit
         x = operand(lowering, part)
         mine = moved != FILL
         values = (x.offset - x.slope)[moved[mine]], (x.offset + x.slope)[moved[mine]]
-        full = [np.broadcast_to(v if v.size == 1 else v.reshape(-1), (elements,))[mine] for v in (low, high)]
-        if (values[0] != full[0]).any() or (values[1] != full[1]).any():
+        if (values[0] != low[mine]).any() or (values[1] != high[mine]).any():
             raise graph.refuse(
                 node, "the parts of a concatenation hold different values", "the same two values in each"
             )
