@@ -342,12 +342,15 @@ class _Steps:
             codes = [table.codes[self.bits[origin][0].bit_of_row.index(b)].expand(shape).clone() for b in (0, 1)]
             low, high = (run(self.graph, {origin: code}, [x])[x].double() for code in codes)
             return (high - low).abs() / 2, (high - low).abs() / 2
-        if origin in self.sources:
-            at_zero = torch.from_numpy(self.sources[origin][0].offset).to(torch.float32).reshape(shape)
-            zero, one = (run(self.graph, {origin: real}, [x])[x].double() for real in (at_zero, at_zero + 1))
-        else:
+        if origin not in self.sources:
             zero, one = (run(self.graph, {origin: self._pixels(grey)}, [x])[x].double() for grey in (0, 1))
-        return (one - zero).abs(), (value - zero).abs()
+            return (one - zero).abs(), (value - zero).abs()
+        slope, moved = torch.zeros_like(value), torch.zeros_like(value)
+        for source in self.sources[origin]:  # whichever of them the dot reads
+            at_zero = torch.from_numpy(source.offset).to(torch.float32).reshape(shape)
+            zero, one = (run(self.graph, {origin: real}, [x])[x].double() for real in (at_zero, at_zero + 1))
+            slope, moved = torch.maximum(slope, (one - zero).abs()), torch.maximum(moved, (value - zero).abs())
+        return slope, moved
 
     def _pixels(self, grey: int) -> torch.Tensor:
         """What the model sees of an image of one value."""
