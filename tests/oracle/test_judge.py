@@ -270,3 +270,36 @@ def test_every_binarizer_passes_and_rounded_ones_are_known_as_such(name: str) ->
     assert sum(verdict.images.values()) > 20
     exact = [row.exact for row in compare(made, images(SHAPE, 5)).rows if row.kind == "bit"]
     assert exact[-1] == (name in ("sign", "rsign", "design"))
+
+
+def cancelling(offset: float) -> nn.Module:
+    """Behind the last layer large numbers are taken from one another, so that float32 keeps few digits of a logit."""
+
+    class Cancels(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.n, self.b = Conv(2, 32, 3, padding=1), nn.BatchNorm2d(32), Linear(2048, 5, bias=False)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return ((self.b(pm1(self.n(self.a(x))).flatten(1)) * 1e-3 + offset) - offset) * 100
+
+    return lively(Cancels())
+
+
+def test_what_float32_loses_behind_the_last_layer_is_no_fault() -> None:
+    made = lower_module(cancelling(300.0), torch.zeros(SHAPE), calibration=images(SHAPE, 20), mean=0.5, std=0.05)
+    verdict = judge(made)
+    assert verdict.logits_error > 1e-4
+    assert verdict.rounded_sums
+
+
+def test_logits_that_are_off_by_more_than_float32_loses_are_a_fault() -> None:
+    made = lower_module(cancelling(10.0), torch.zeros(SHAPE), calibration=images(SHAPE, 20), mean=0.5, std=0.05)
+    judge(made)
+
+    def biased(program: Program) -> Program:
+        *others, last = program.nodes
+        return replace(program, nodes=(*others, replace(last, add=last.add + (1 << last.shift) * 2**20)))  # type: ignore[call-arg]
+
+    with pytest.raises(Fault, match="rounding does not explain it"):
+        judge(broken(made, biased))

@@ -20,6 +20,7 @@ from xnorc.lower import Lowered
 from xnorc.oracle.awkward import Images, awkward, spread
 from xnorc.oracle.border import at_border, bits_of
 from xnorc.oracle.compare import Comparison, compare
+from xnorc.oracle.double import logits_explained
 from xnorc.program.saturation import Saturation, saturation
 
 WORK = 1e9  # multiply-accumulates of all images, about: some seconds of a processor core
@@ -83,7 +84,8 @@ def judge(lowered: Lowered, on_step: Callable[[str], None] | None = None) -> Ver
     rounded = found.fault is not None or (lowered.exact and not _equal(found))
     if rounded:
         exact = compare(lowered, x, exact_sums=True)
-        if exact.fault is not None or (lowered.exact and not _equal(exact)):
+        wrong = not exact.agrees or (exact.logits_error > ROUNDED and not logits_explained(lowered, x, ROUNDED))
+        if exact.fault is not None or (lowered.exact and wrong):
             raise fault(lowered, exact)
     clipped = (
         () if given is None else saturation(lowered.program, given[spread(len(given), sum(len(g.x) for g in groups))])
