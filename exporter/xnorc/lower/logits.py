@@ -19,6 +19,7 @@ from xnorc.program import Kind, Tensor
 from xnorc.program.nodes.affine import Affine
 
 UNIT = 2**30  # the greatest logit comes out near this
+AFFINE = 1e-5  # of the greatest logit that can be: how far float32 may leave the line that a chain is taken for
 
 
 def lower_logits(lowering: Lowering) -> Tensor:
@@ -96,7 +97,7 @@ def _affine(
     slope = (real[-1] - real[0]) / span
     start = real[0] - slope * low
     reach = np.abs(real).max() + 1e-30
-    if np.abs(real - (slope * q + start)).max() > 1e-5 * reach:
+    if np.abs(real - (slope * q + start)).max() > AFFINE * reach:
         raise graph.refuse(node, "what follows the last layer is not affine", "scale, shift, batch norm or a softmax")
     if not [n for n in chain.path if n is not node] and node is chain.stops[0]:
         return scale, offset
