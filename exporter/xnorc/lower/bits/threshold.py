@@ -16,6 +16,7 @@ from xnorc.lower.bits.search import Flips, search, search_among
 from xnorc.lower.builder import Builder
 from xnorc.lower.chain.bit_reader import Reader
 from xnorc.lower.chain.chain import Chain
+from xnorc.lower.chain.codes import TIE
 from xnorc.lower.chain.monotone import is_monotone
 from xnorc.lower.graph.graph import Graph, layer_of
 from xnorc.lower.graph.ops import shape_of
@@ -25,6 +26,8 @@ from xnorc.lower.lowering import Lowering
 from xnorc.lower.unread_places import fill_unread
 from xnorc.program import ALWAYS, NEVER, Kind, Tensor, Thresholds, from_map
 from xnorc.program.nodes.threshold import Threshold
+
+WIDE = 2.0**-10  # of a range: more than the rounding of a sum
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -142,7 +145,7 @@ def answer(graph: Graph, question: Question) -> Answer | None:
         )
     else:
         flips = search_among(lambda q: question.codes(q, 0.0), source.occurring, channel, question.monotone)
-    _refuse_ties(graph, node, source, flips, channel)
+    _refuse_ties(graph, question, flips, channel)
     _refuse_flips(graph, node, flips, channel)
     found = intervals(flips, channel, ch)
     if isinstance(found, Clash):
@@ -168,9 +171,13 @@ def compressed(maps: list[np.ndarray | None], flip: np.ndarray) -> Thresholds:
     return from_map(thr, flip, thr2)
 
 
-def _refuse_ties(graph: Graph, node: fx.Node, source: Source, flips: Flips, channel: np.ndarray) -> None:
-    if flips.ties and source.exact:  # a stream that was rounded meets 0 where the model does not: it counts as above
-        site, q = flips.ties[0]
+def _refuse_ties(graph: Graph, question: Question, flips: Flips, channel: np.ndarray) -> None:
+    """A reachable 0 of an exact sum has no bit.  A rounded sum meets 0 where the model does not, which counts as above,
+    but for a 0 as wide as WIDE of the range (of a `round`, a `hardshrink`): the model meets that as well."""
+    source, node = question.source, question.node
+    met = [tie for tie in flips.ties if source.exact or _is_wide(question, *tie)]
+    if met:
+        site, q = met[0]
         table = graph.values[node]
         assert isinstance(table, Finite)
         if table.tie is None:
@@ -183,6 +190,15 @@ def _refuse_ties(graph: Graph, node: fx.Node, source: Source, flips: Flips, chan
             "and torch.sign(0) is neither +1 nor -1",
             "torch.where(x >= 0, 1., -1.), or a tie rule (tie=1 or tie=-1)",
         )
+
+
+def _is_wide(question: Question, site: int, q: int) -> bool:
+    """The tie at the integer q of a site goes on for WIDE of the range on either side."""
+    low, high = (int(end[question.entry_at[site]]) for end in (question.source.low, question.source.high))
+    far = max(1, int((high - low) * WIDE))
+    beside = np.clip(np.array([q - far, q + far]), low, high)
+    asked = np.repeat(beside[:, None], len(question.entry_at), axis=1)
+    return bool((question.codes(asked, 0.0)[beside != q, site] == TIE).any())
 
 
 def _refuse_flips(graph: Graph, node: fx.Node, flips: Flips, channel: np.ndarray) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from xnorc.lower.chain.block_kinds import TableBlock
-from xnorc.lower.graph.graph import layer_of
+from xnorc.lower.graph.graph import Graph, layer_of
 from xnorc.lower.graph.scales import HEADROOM, LIMIT16
 from xnorc.lower.lowering import Lowering
 from xnorc.lower.streams.pending import Pending, flush
@@ -28,9 +28,22 @@ def take_table(lowering: Lowering, so_far: Pending, block: TableBlock) -> None:
     if not finite.any():
         raise graph.refuse(block.node, "a function without a finite value", "")
     real = np.interp(asked, asked[finite], real[finite])  # a root below 0: beyond what was calibrated
+    _refuse_jumps(graph, block, unit, real)
     fine = 2.0 ** np.ceil(np.log2(max(float(np.abs(real).max()), 1e-6) / LIMIT16))
     name = layer_of(block.node)
     output = builder.tensor(f"{name}_table", so_far.tensor.shape, Kind.I16, fine)
     values = np.rint(real / fine).astype(np.int16)
     so_far.tensor = builder.emit(Table(name=name, inputs=(so_far.tensor.name,), output=output, values=values))
     so_far.slope, so_far.reach = np.full(len(so_far.place), fine), int(np.abs(values.astype(int)).max())
+
+
+def _refuse_jumps(graph: Graph, block: TableBlock, unit: float, real: np.ndarray) -> None:
+    """A continuous function changes from one integer to the next by a small part of what it changes by over STEP of
+    them (a sixteenth at a root); a function that jumps, by nearly all, and what is read between two values is wrong."""
+    every = block.function(unit * np.arange(-LIMIT16, LIMIT16 + 1, dtype=np.float64))
+    leaps = np.abs(np.diff(every))
+    leap = float(leaps[np.isfinite(leaps)].max(initial=0.0))
+    if leap > 0.5 * float(np.abs(np.diff(real)).max()) and leap > 2.0**-12 * float(np.abs(real).max()):
+        raise graph.refuse(
+            block.node, f"a real value goes through a function that jumps, by {leap:.3g}", "a continuous function"
+        )
