@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 import numpy as np
 import pytest
 import torch
@@ -39,6 +41,23 @@ def test_logits_are_rounded_to_the_nearest_and_halves_rise() -> None:
 def test_equal_scales_cost_no_node() -> None:
     made = lowered(net(Linear(30, 10, bias=False)), (1, 24))
     assert made.program.logits.shape == (1, 1, 10)
+
+
+def test_a_logit_is_as_near_as_float32_has_it_however_wide_its_range() -> None:
+    """A batch norm of a small variance far from 0: sums of +-405 could give logits of +-20,000; these are about 1."""
+    net = lively(nn.Sequential(Bits(), Linear(405, 5, bias=False), nn.BatchNorm1d(5)))
+    x = np.random.default_rng(0).integers(0, 256, (64, 1, 1, 405)).astype(np.uint8)
+    real = torch.from_numpy(x.reshape(64, 405)).float() / 255 - 0.5
+    with torch.no_grad():
+        sums = net[:2](real)
+        net[2].running_mean.copy_(sums[0])
+        net[2].running_var.fill_(1e-4)
+        want = deepcopy(net[2]).double()(sums.double()).numpy()
+    made = lowered(net, (1, 405), mean=(0.5,))
+    got = made.program.run(x).reshape(64, 5) * made.program.logits.scale
+    near = np.abs(want) < 400
+    assert near.any()
+    assert np.abs(got - want)[near].max() < made.program.logits.scale + 2.0**-22 * 400
 
 
 def test_a_softmax_is_dropped_and_told() -> None:

@@ -88,14 +88,19 @@ def _affine(
     low: np.ndarray,
     high: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The chain from the last sum to the logit as slope * q + offset, proved by asking it over the whole range."""
+    """The chain from the last sum to the logit as slope * q + offset, proved by asking it over the whole range.
+
+    The answers are float32's, whose error grows with them.  A network's logits lie near 0 in a range that may be many
+    thousand times as wide, so the offset is taken where the answer is the least, not at an end.
+    """
     steps = 257
     q = low + (high - low) * np.arange(steps, dtype=np.int64)[:, None] // (steps - 1)
     entry = q * scale + offset
     real = chain(torch.from_numpy(entry).to(chain.stops[0].meta["val"].dtype)).double().numpy()
     span = np.maximum(high - low, 1)
     slope = (real[-1] - real[0]) / span
-    start = real[0] - slope * low
+    least = np.abs(real).argmin(axis=0), np.arange(real.shape[1])
+    start = real[least] - slope * np.broadcast_to(q, real.shape)[least]
     reach = np.abs(real).max() + 1e-30
     if np.abs(real - (slope * q + start)).max() > AFFINE * reach:
         raise graph.refuse(node, "what follows the last layer is not affine", "scale, shift, batch norm or a softmax")
