@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 
+from tests.lower.nets import Bits, Linear, lively, lowered
 from xnorc.lower.bits import search as module
 from xnorc.lower.bits.intervals import Clash, Intervals, intervals
 from xnorc.lower.bits.search import TIE, search, search_among
@@ -192,3 +194,14 @@ def test_a_channel_that_rises_here_and_falls_there_needs_no_second_flip_bit() ->
 def test_up_down_and_down_up_in_one_channel_is_refused() -> None:
     found = search(chain([[1, 5], [1, 5]], [0, 1]), np.array([-9, -9]), np.array([9, 9]))
     assert intervals(found, np.array([0, 0]), 1) == Clash((0,))
+
+
+@pytest.mark.parametrize("slope", [0.5, -0.5])
+def test_thresholds_that_were_found_on_a_grid_are_told(slope: float) -> None:
+    """Evidence is no proof: who exports must know it without reading the layer report.  A PReLU that falls below 0 may
+    flip twice, and the sums of 16-bit weights are too many to ask each."""
+    stem = nn.Sequential(nn.Conv2d(1, 4, 3), nn.PReLU(init=slope), nn.BatchNorm2d(4), Bits())
+    net = lively(nn.Sequential(stem, nn.Flatten(), Linear(64, 3)))
+    told = [note for note in lowered(net, (1, 1, 6, 6), weight_bits=16).program.notes if "grid" in note]
+    assert len(told) == (slope < 0)
+    assert all("a bit that comes and goes between two of these would be missed" in note for note in told)

@@ -109,7 +109,8 @@ def lower(
     report = tuple(replace(row, where=_portable(row.where)) for row, about in builder.rows if read(about))
     bits = tuple(b for b in memo.bits.values() if read(b.tensor))
     sources = tuple(s for s in (*memo.sources.values(), *memo.streams.values()) if read(s.tensor))
-    program = replace(program, notes=tuple(map(_portable, (*captured.proofs, *captured.notes, *notes))))
+    told = (*captured.proofs, *captured.notes, *notes, *(row.note for row in report if row.note))
+    program = replace(program, notes=tuple(map(_portable, told)))
     program = _tidied(program, images, on_program or (lambda _name, _program: None))
     return Lowered(program, bits, sources, report, captured, options)
 

@@ -23,6 +23,11 @@ class Row:
     where: str
     exact: bool
 
+    @property
+    def note(self) -> str:
+        """What of the row a user must know without looking for it; empty as a rule."""
+        return ""
+
     def document(self) -> dict[str, Any]:
         """The row as it stands in export.json."""
         own = asdict(self)
@@ -55,6 +60,15 @@ class ThresholdRow(Row):
     two_flips: int
     noise: float
     undecided: int | None
+
+    @property
+    def note(self) -> str:
+        if self.search != "grid":
+            return ""
+        return (
+            f"{self.layer}: its sums are too many to ask each, and what follows is not proved to flip once; thresholds "
+            "were found on a grid of them, and a bit that comes and goes between two of these would be missed"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
