@@ -25,7 +25,7 @@ from xnorc.program.saturation import Saturation, saturation
 
 WORK = 1e9  # multiply-accumulates of all images, about: some seconds of a processor core
 LEAST, MOST = 4, 40  # images
-REFUSED = 1e-3  # share of a tensor's values over the calibration images that may be clipped
+REFUSED = 1e-2  # share of a tensor's values over the calibration images up to which clipping is told, not refused
 ROUNDED = (
     1e-4  # share of the greatest logit by which an exact program's logits may differ: float32 sums and int32 units
 )
@@ -87,9 +87,10 @@ def judge(lowered: Lowered, on_step: Callable[[str], None] | None = None) -> Ver
         wrong = not exact.agrees or (exact.logits_error > ROUNDED and not logits_explained(lowered, x, ROUNDED))
         if exact.fault is not None or (lowered.exact and wrong):
             raise fault(lowered, exact)
-    clipped = (
-        () if given is None else saturation(lowered.program, given[spread(len(given), sum(len(g.x) for g in groups))])
-    )
+    clipped: tuple[Saturation, ...] = ()
+    if given is not None:
+        measured = given[spread(len(given), IMAGES)]  # those that the scales were taken from
+        clipped = saturation(lowered.program, measured[spread(len(measured), len(x))])
     _refuse_clipping(lowered, clipped)
     return Verdict(
         images={group.kind: len(group.x) for group in groups},
