@@ -17,6 +17,7 @@ import numpy as np
 
 from xnorc.errors import Fault, LowerError
 from xnorc.lower import Lowered
+from xnorc.lower.graph.scales import IMAGES
 from xnorc.oracle.awkward import Images, awkward, spread
 from xnorc.oracle.border import at_border, bits_of
 from xnorc.oracle.compare import Comparison, compare
