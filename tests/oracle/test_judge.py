@@ -303,3 +303,12 @@ def test_logits_that_are_off_by_more_than_float32_loses_are_a_fault() -> None:
 
     with pytest.raises(Fault, match="rounding does not explain it"):
         judge(broken(made, biased))
+
+
+def test_logits_far_from_the_networks_are_warned_about_and_near_ones_are_not(sound: Lowered) -> None:
+    """A rounded network whose channels differ by thousands keeps few digits of the small ones: that must be said."""
+    near = judge(sound)
+    assert near.warnings == ()
+    assert replace(near, logits_error=0.5).warnings == ()
+    (far,) = replace(near, logits_error=39.0).warnings
+    assert far.startswith("logits are off by up to 3.9e+03 % of the network's greatest")

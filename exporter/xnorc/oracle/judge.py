@@ -27,9 +27,8 @@ from xnorc.program.saturation import Saturation, saturation
 WORK = 1e9  # multiply-accumulates of all images, about: some seconds of a processor core
 LEAST, MOST = 4, 40  # images
 REFUSED = 1e-2  # share of a tensor's values over the calibration images up to which clipping is told, not refused
-ROUNDED = (
-    1e-4  # share of the greatest logit by which an exact program's logits may differ: float32 sums and int32 units
-)
+ROUNDED = 1e-4  # share of the greatest logit up to which an exact program's logits are asked no more questions
+FAR = 0.5  # share of the greatest logit beyond which the logits of a rounded network are warned about
 
 
 @dataclass(frozen=True)
@@ -51,6 +50,17 @@ class Verdict:
     logits_error: float
     clipped: tuple[Saturation, ...]
     seconds: float
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the user must know of a program that was not refused, a line each."""
+        lines = tuple(map(str, self.clipped))
+        if self.logits_error > FAR:
+            lines += (
+                f"logits are off by up to {100 * self.logits_error:.2g} % of the network's greatest on the judged "
+                "images: rounded streams lose small channels beside large ones; `xnorc verify` says where",
+            )
+        return lines
 
     def document(self) -> dict[str, Any]:
         """As export.json has it: without the seconds, so that the same model gives the same file."""
