@@ -27,22 +27,22 @@ static _Alignas(8) uint8_t arena[BNN_ARENA_BYTES];
 
 static struct {
     uint32_t number;
-    uint32_t at;      // nodes that have run on the input held; 0: none, or a byte of it has changed since
-    uint8_t ran;      // 1: layer_ticks are those of a RUN
-    uint8_t timing;   // 1 while RUN runs
-    uint32_t mark;    // port_ticks when the current node began
-    uint32_t samples; // RUNs
-    uint32_t known;   // of these, with a truth
-    uint32_t correct; // of these, with label == truth
+    uint32_t at;        // nodes that have run on the input held; 0: none, or a byte of it has changed since
+    uint8_t ran;        // 1: layer_ticks are those of a RUN
+    port_clock_t clock; // reads the counter while RUN runs, else NULL
+    uint32_t mark;      // its reading when the current node began
+    uint32_t samples;   // RUNs
+    uint32_t known;     // of these, with a truth
+    uint32_t correct;   // of these, with label == truth
     uint64_t ticks;
 } session;
 
 static uint32_t layer_ticks[BNN_NODES];
 
 void bnn_model_after(uint16_t node) {
-    if (session.timing) {
-        layer_ticks[node] = port_ticks() - session.mark; // modulo 2^32
-        session.mark = port_ticks();                     // read again: the line above is not the next node's time
+    if (session.clock != NULL) {
+        layer_ticks[node] = session.clock() - session.mark; // modulo 2^32
+        session.mark = session.clock();                     // read again: the line above is not the next node's time
     }
 }
 
@@ -64,7 +64,7 @@ static link_error_t hello(reply_t *reply) {
     reply_u32(reply, session.number);
     reply_u8(reply, LINK_VERSION);
     reply_u8(reply, BNN_ABI);
-    reply_u8(reply, port_ticks_hz() != 0);
+    reply_u8(reply, (uint8_t)port_counter());
     reply_u8(reply, 0);
     reply_u32(reply, port_ticks_hz());
     reply_u16(reply, LINK_MAX_BODY);
@@ -114,10 +114,10 @@ static link_error_t run(const uint8_t *body, uint32_t bytes, reply_t *reply, uin
     if (get_u32(body) != *detail) {
         return LINK_INPUT_DIFFERS;
     }
-    session.timing = 1;
-    session.mark = port_ticks();
+    session.clock = port_clock();
+    session.mark = session.clock();
     bnn_model_run(arena, (uint16_t)(bnn_model.nodes - 1));
-    session.timing = 0;
+    session.clock = NULL;
     session.at = bnn_model.nodes;
     session.ran = 1;
 

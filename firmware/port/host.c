@@ -56,10 +56,18 @@ int port_get(void) {
     return in.bytes[in.at++];
 }
 
-uint32_t port_ticks(void) {
+static uint32_t nanoseconds(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint32_t)((uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec);
+}
+
+port_clock_t port_clock(void) {
+    return nanoseconds;
+}
+
+port_counter_t port_counter(void) {
+    return PORT_CLOCK;
 }
 
 uint32_t port_ticks_hz(void) {

@@ -13,8 +13,20 @@ void port_init(void);        // clocks and pins from board.h, then the UART; may
 void port_put(uint8_t byte); // blocks until the UART has taken the byte
 int port_get(void);          // next byte received, or -1 if none is waiting
 
-uint32_t port_ticks(void);    // SysTick ticks since port_init, modulo 2^32: one a core cycle
-uint32_t port_ticks_hz(void); // ticks a second; 0 on a chip without SysTick, where port_ticks() stays 0
+// What port_clock() counts; the numbers are those of HELLO.
+typedef enum {
+    PORT_NO_COUNTER = 0,
+    PORT_SYSTICK = 1, // core cycles, through an interrupt every 2^24
+    PORT_DWT = 2,     // core cycles, by the cycle counter of the DWT unit
+    PORT_CLOCK = 3,   // nanoseconds of this machine's clock: no board
+} port_counter_t;
+
+port_counter_t port_counter(void);
+// The function that reads the counter, known after port_init(): ticks since then, modulo 2^32; 0 for ever without one.
+// Whoever times many short spans keeps it: choosing between counters costs nothing then.
+typedef uint32_t (*port_clock_t)(void);
+port_clock_t port_clock(void);
+uint32_t port_ticks_hz(void); // ticks a second; 0 on a chip without a counter
 
 // Ends an emulator with this status if built with -DPORT_SEMIHOSTING (without a debugger, on a real board, that
 // instruction is a fault), otherwise sleeps for ever. The host's port ends the process.

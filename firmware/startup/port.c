@@ -10,7 +10,7 @@
 void port_init(void) {
     board_init(); // clocks and pins, before a register of the UART is touched
     uart_init();
-    systick_start(); // last: what came before is not counted
+    ticks_start(); // last: what came before is not counted
 }
 
 void port_put(uint8_t byte) {

@@ -7,7 +7,7 @@
 
 int main(void);
 
-void systick_start(void); // resets the count of port_ticks() to 0; port_init() calls it last
+void ticks_start(void); // chooses the counter and resets its count to 0; port_init() calls it last
 
 // Vector table entries, in order; all are global so that a debugger and a test find them by name.
 void reset_handler(void);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Counts what SysTick counts: for `l` and a uint32 n, the ticks of n turns of a
+// Counts what the counter counts: for `l` and a uint32 n, the ticks of n turns of a
 // two-instruction loop; for `m` and n, the least and the greatest step between n consecutive readings; for `h`, ticks
-// a second.  Answers are uint32, everything little-endian.
+// a second; `c`: which counter.  Answers are uint32, everything little-endian.
 #include "port.h"
 
 #include <stdint.h>
@@ -25,14 +25,15 @@ static void put_u32(uint32_t value) {
 }
 
 static uint32_t loop_ticks(uint32_t n) {
-    const uint32_t start = port_ticks();
+    const port_clock_t clock = port_clock();
+    const uint32_t start = clock();
     __asm__ volatile(".syntax unified\n"
                      "1: subs %0, #1\n"
                      "bne 1b\n"
                      : "+l"(n)
                      :
                      : "cc");
-    return port_ticks() - start;
+    return clock() - start;
 }
 
 int main(void) {
@@ -45,9 +46,10 @@ int main(void) {
         } else if (letter == 'h') {
             put_u32(port_ticks_hz());
         } else if (letter == 'm') {
-            uint32_t left = get_u32(), least = UINT32_MAX, greatest = 0, last = port_ticks();
+            const port_clock_t clock = port_clock();
+            uint32_t left = get_u32(), least = UINT32_MAX, greatest = 0, last = clock();
             for (; left > 0; left--) {
-                const uint32_t now = port_ticks(), step = now - last;
+                const uint32_t now = clock(), step = now - last;
                 least = step < least ? step : least;
                 greatest = step > greatest ? step : greatest;
                 last = now;

@@ -72,7 +72,7 @@ class Oracle:
         return [self._hello, self._load, self._run, self._tensor, self._totals, self._layers][kind - 1](body)
 
     def _hello(self, body: bytes) -> bytes:
-        layout = struct.pack("<BBBBIHHHHII", 1, ABI, 1, 0, 10**9, MAX_BODY, 3, fake.CLASSES, 0, len(self.input), 1112)
+        layout = struct.pack("<BBBBIHHHHII", 1, ABI, 3, 0, 10**9, MAX_BODY, 3, fake.CLASSES, 0, len(self.input), 1112)
         return body + layout + fake.DIGEST + b"\4\4hostfake"
 
     def _load(self, body: bytes) -> bytes:

@@ -15,6 +15,7 @@ from tests.link.fake_device import build_fake_firmware
 from tests.link.wire import LossyStream
 from xnorc.boards import load
 from xnorc.link.client import Client
+from xnorc.link.protocol import COUNTERS
 from xnorc.link.session import Verify, stream_samples
 from xnorc.targets.qemu import Qemu
 
@@ -29,7 +30,9 @@ def test_noise_and_a_bad_line_change_nothing_on_a_board(name: str, tmp_path: Pat
     with Qemu(board).open(image.elf) as stream:
         stream.write(random.Random(7).randbytes(20_000))
         client = Client(LossyStream(stream, 0.02, seed=5), patience=60, first_wait=0.1)
-        assert client.connect(digest=fake.DIGEST).board == name
+        info = client.connect(digest=fake.DIGEST)
+        assert info.board == name
+        assert COUNTERS[info.counter] == "SysTick"  # QEMU's DWT takes every write and never counts
         run = stream_samples(client, x, program.predict(x), program, Verify.LOGITS)
         assert run.accuracy == 1.0
         assert np.array_equal(run.logits, program.run(x))

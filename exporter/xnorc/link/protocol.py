@@ -32,6 +32,7 @@ ERRORS = {
     10: "no session",
     11: "old sequence number",
 }
+COUNTERS = {0: "", 1: "SysTick", 2: "DWT", 3: "clock"}  # 3: nanoseconds of a machine that is no board
 REPEAT = {1, 2, 3}  # error codes of a frame that arrived damaged
 
 
@@ -85,7 +86,7 @@ class Info:
     Attributes:
         session: the session number it was asked for.
         abi: BNN_ABI of its runtime.
-        counts: whether it counts ticks; counter_hz of them a second (of SysTick, or of an emulator's virtual time).
+        counter: what counts its ticks, see `COUNTERS`; counter_hz of them a second on the board.
         max_body: bytes of the longest request body it takes.
         nodes, logits, input_bytes, arena_bytes: of the model in it.
         digest: 8 bytes, `xnorc.program.digest`.
@@ -95,7 +96,7 @@ class Info:
     session: int
     protocol: int
     abi: int
-    counts: bool
+    counter: int
     counter_hz: int
     max_body: int
     nodes: int
@@ -116,7 +117,7 @@ class Info:
             raise BadReply(f"{len(names)} bytes of names instead of {board + model}")
         session, protocol, abi, counter, hz, max_body, nodes, logits, input_bytes, arena_bytes = numbers
         return cls(
-            session, protocol, abi, counter != 0, hz, max_body, nodes, logits, input_bytes, arena_bytes, digest,
+            session, protocol, abi, counter, hz, max_body, nodes, logits, input_bytes, arena_bytes, digest,
             names[:board].decode("utf-8", "replace"), names[board:].decode("utf-8", "replace"),
         )  # fmt: skip
 
