@@ -10,6 +10,7 @@ from pathlib import Path
 from xnorc import toolchain
 from xnorc.boards import Board
 from xnorc.errors import FitError
+from xnorc.mlperf import Task
 from xnorc.plan import Plan, plan
 from xnorc.program import Program
 from xnorc.render.board import render_board
@@ -18,6 +19,7 @@ from xnorc.render.templates import write
 from xnorc.resources import folder
 
 APP = ("main.c", "link.c", "frame.c", "crc32.c", "reply.c", "session.c", "model.c")
+MLPERF_APP = ("main.c", "clock.c", "commands.c", "inference.c", "input.c", "say.c", "words.c")
 
 
 @dataclass(frozen=True)
@@ -42,18 +44,24 @@ class Firmware:
         return self.image.ram - self.image.stack - self.plan.arena
 
 
-def build_firmware(program: Program, board: Board, out: Path) -> Firmware:
+def build_firmware(program: Program, board: Board, out: Path, task: Task | None = None) -> Firmware:
     """Plan, render and compile the device application for `board` into the folder `out`.
 
+    Args:
+        task: build the application that MLPerf Tiny's runner drives, for this task, instead of the link's.
+
     Raises:
+        ProgramError: the program's sizes are not the task's.
         FitError: the program does not fit; names the layer that needs most and the bytes.
         ToolError: the compiler is missing or refuses.
     """
+    if task is not None:
+        task.check(program)
     planned = plan(program, board)
     planned.check()
     write(render_model(planned), out)
     try:
-        image = build_image(board, app_sources(), out)
+        image = build_image(board, app_sources(task), out, includes=app_includes(task), defines=app_defines(task))
     except FitError as error:
         # The model alone fits; the model and the code do not.  Name the layer to make smaller.
         ram = "RAM" in error.what
@@ -80,21 +88,39 @@ def build_image(
     return toolchain.build_firmware(board, sources, out, includes=includes, defines=defines, name=name)
 
 
-def build_host(program: Program, out: Path, sanitize: bool = False) -> tuple[Plan, Path]:
+def build_host(program: Program, out: Path, sanitize: bool = False, task: Task | None = None) -> tuple[Plan, Path]:
     """The device application for this machine, speaking the link over standard input and output.
+
+    `task` and errors: see `build_firmware`.
 
     Returns:
         the plan (for no particular board) and the executable.
     """
+    if task is not None:
+        task.check(program)
     planned = plan(program)
     write(render_model(planned), out)
     firmware = folder("firmware")
-    includes = [out, firmware / "include", firmware / "port", firmware / "app"]
-    sources = [*app_sources(), firmware / "port" / "host.c"]
-    return planned, toolchain.build_host(sources, includes, None, out / "host", sanitize=sanitize)
+    includes = [*app_includes(task), out, firmware / "include", firmware / "port", firmware / "app"]
+    sources = [*app_sources(task), firmware / "port" / "host.c"]
+    return planned, toolchain.build_host(sources, includes, app_defines(task), out / "host", sanitize=sanitize)
 
 
-def app_sources() -> list[Path]:
+def app_sources(task: Task | None = None) -> list[Path]:
     """The device application and every kernel; the linker drops the kernels that the model does not call."""
     firmware = folder("firmware")
-    return [*(firmware / "app" / name for name in APP), *sorted((firmware / "kernels").glob("*.c"))]
+    app = firmware / "app"
+    own = [app / name for name in APP]
+    if task is not None:
+        own = [*(app / "mlperf" / name for name in MLPERF_APP), app / "model.c"]
+    return [*own, *sorted((firmware / "kernels").glob("*.c"))]
+
+
+def app_includes(task: Task | None) -> tuple[Path, ...]:
+    """Folders of headers that the application has besides those of every firmware."""
+    return () if task is None else (folder("firmware") / "app" / "mlperf",)
+
+
+def app_defines(task: Task | None) -> Mapping[str, str | int]:
+    """Macros of the application's sources."""
+    return {} if task is None else task.defines

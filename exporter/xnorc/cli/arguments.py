@@ -75,6 +75,15 @@ Data = Annotated[
         show_default=False,
     ),
 ]
+Mlperf = Annotated[
+    str | None,
+    typer.Option(
+        "--mlperf",
+        metavar="TASK",
+        help="The application that MLPerf Tiny's runner drives: ic01, kws01 or vww01.",
+        show_default=False,
+    ),
+]
 Limit = Annotated[int | None, typer.Option("--limit", "-n", min=1, help="Use only the first N samples.")]
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from xnorc.cli.arguments import BoardName, ProgramDir, results_folder
+from xnorc.cli.arguments import BoardName, Mlperf, ProgramDir, results_folder
 from xnorc.cli.output import JSON, console, emit
 from xnorc.cli.place import Group, Place
 
@@ -19,6 +19,7 @@ def command(
     program_dir: ProgramDir,
     board: BoardName = "mps2_an386",
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Build folder (default: PROGRAM/BOARD).")] = None,
+    mlperf: Mlperf = None,
     as_json: bool = JSON,
 ) -> None:
     """Build the device application with this program in it; refuses what does not fit.
@@ -27,10 +28,13 @@ def command(
     """
     from xnorc.boards import load as load_board
     from xnorc.build import build_firmware
+    from xnorc.mlperf import task
     from xnorc.program import load
 
     program, where = load(program_dir), load_board(board)
-    built = build_firmware(program, where, out or results_folder(program_dir) / where.name)
+    wanted = None if mlperf is None else task(mlperf)
+    folder = results_folder(program_dir) / (where.name if wanted is None else f"{where.name}-{wanted.name}")
+    built = build_firmware(program, where, out or folder, wanted)
     image, memory = built.image, where.memory
     if as_json:
         emit(
