@@ -12,13 +12,15 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1] / "exporter" / "xnorc"
 
 MAY_IMPORT: dict[str, set[str]] = {
-    "errors": set(),
+    "inert": set(),
+    "errors": {"inert"},
+    "npz": set(),
     "resources": {"errors"},
     "extras": {"errors"},
-    "program": {"errors"},
+    "program": {"errors", "npz", "inert"},
     "capture": {"errors"},
-    "data": {"errors"},
-    "boards": {"errors", "resources"},
+    "data": {"errors", "npz", "inert"},
+    "boards": {"errors", "resources", "inert"},
     "plan": {"errors", "program", "boards"},
     "render": {"errors", "resources", "plan", "program", "boards"},
     "options": {"errors"},

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from xnorc.inert import inert
+
 
 class XnorcError(Exception):
     """A user-facing error that prints as one line and ends a command with exit code 2.
@@ -11,13 +13,15 @@ class XnorcError(Exception):
         where: the place in the user's world: a file and line, a layer, a board field, a port.
         what: what was found there.
         hint: what would be accepted, or the command that helps.  May be empty.
+
+    Any of them may quote a file or a device: what a terminal would obey is escaped.
     """
 
     exit_code = 2
 
     def __init__(self, where: str, what: str, hint: str = "") -> None:
         self.where, self.what, self.hint = where, what, hint
-        super().__init__(f"{where}: {what}" + (f" ({hint})" if hint else ""))
+        super().__init__(inert(f"{where}: {what}" + (f" ({hint})" if hint else "")))
 
 
 class CaptureError(XnorcError):

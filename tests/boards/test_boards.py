@@ -152,3 +152,38 @@ def test_a_driver_is_the_three_functions_of_uart_h_and_nothing_else() -> None:
         text = (port / f"{ip}.c").read_text()
         assert set(re.findall(r"^(?!static)\w[\w ]* (\w+)\(.*\) {$", text, re.MULTILINE)) == declared, ip
         assert set(re.findall(r'^#include "(.+)"$', text, re.MULTILINE)) == {"uart.h"}, ip
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('title = "x */ INCLUDE /etc/hostname /*"', "title is"),
+        ('title = "x\\r#error injected"', "title is"),
+        ('title = "x\\u001b[31m"', "title is"),
+        ('title = "x\\u202e"', "title is"),
+        ('cflags = ["-wrapper", "sh,-c,id"]', "cflags holds '-wrapper'"),
+        ('cflags = ["-fplugin=evil.so"]', "-fplugin=evil.so"),
+        ('cflags = ["-Wl,-T,other.ld"]', "-Wl,-T,other.ld"),
+        ('cflags = ["-specs=evil"]', "-specs=evil"),
+        ('cflags = ["@flags"]', "@flags"),
+        ('cflags = ["-o", "x"]', "'-o'"),
+        ('cflags = ["-DX=system(1)"]', "-DX"),
+        ('cflags = ["-I/tmp"]', "-I/tmp"),
+    ],
+)
+def test_a_board_file_is_data_and_runs_nothing(tmp_path: Path, line: str, message: str) -> None:
+    text = (folder("boards") / "mps2_an386.toml").read_text()
+    key = line.split(" ")[0]
+    kept = "\n".join(each for each in text.splitlines() if not each.startswith(f"{key} ="))
+    (tmp_path / "mps2_an386.toml").write_text(f"{line}\n{kept}\n")
+    with pytest.raises(BoardError) as error:
+        load(str(tmp_path / "mps2_an386.toml"))
+    assert message in str(error.value)
+    assert str(error.value).isprintable()
+
+
+def test_flags_that_choose_code_are_taken(tmp_path: Path) -> None:
+    text = (folder("boards") / "mps2_an386.toml").read_text()
+    flags = ["-O3", "-g", "-mtune=cortex-m4", "-fno-lto", "-funroll-loops", "-DNDEBUG", "-DA=1", "-Wno-unused-function"]
+    (tmp_path / "mps2_an386.toml").write_text(f"cflags = {flags}\n{text}")
+    assert load(str(tmp_path / "mps2_an386.toml")).cflags == tuple(flags)

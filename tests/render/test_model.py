@@ -16,8 +16,9 @@ from xnorc.program import Kind, Program, Tensor, Window
 from xnorc.program.nodes.bconv2d import BConv2d
 from xnorc.program.nodes.threshold import Threshold
 from xnorc.program.thresholds import from_map
-from xnorc.render.ctext import array_text, comment, number
+from xnorc.render.ctext import array_text, number
 from xnorc.render.model import ABI, render_model
+from xnorc.render.templates import harmless
 from xnorc.resources import folder
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,7 +55,7 @@ def test_the_calls_are_a_straight_list() -> None:
 def test_a_layer_name_cannot_leave_its_comment() -> None:
     text = render_model(plan(tiny("evil\\\nint x; */ ??/ \N{SNOWMAN}")))["model.h"]
     line = next(line for line in text.splitlines() if line.startswith("// Node 0"))
-    assert line == "// Node 0, evil..int x; */ ?./ ."
+    assert line == "// Node 0, evil..int x; *. ?./ ."
 
 
 def test_headers_are_byte_identical_in_another_process() -> None:
@@ -95,4 +96,4 @@ def test_arrays_are_broken_into_rows_and_never_empty() -> None:
     assert len(rows) > 1
     assert all(len(row) <= 118 for row in rows)
     assert array_text("a", Array("int8_t", np.zeros(0, int))).rows == ("0,",)
-    assert comment("a\tb") == "a.b"
+    assert harmless("a\tb /* x */") == "a.b /. x *."

@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from xnorc.boards.board import Board, Clock, Memory, Qemu, Region, Renode, Uart, Write
 from xnorc.boards.table import Table, show
+from xnorc.inert import is_inert
 from xnorc.resources import folder
 
 CORES = tuple(f"cortex-m{n}" for n in ("0", "0plus", "1", "3", "4", "7", "23", "33", "55"))
@@ -30,9 +32,9 @@ def parse(data: Mapping[str, Any], where: str, stem: str) -> Board:
     core = top.choice("core", CORES)
     board = Board(
         name=name,
-        title=top.text("title", r'[^"\\\n]+', "one line of text"),
+        title=title(top),
         core=core,
-        cflags=top.texts("cflags"),
+        cflags=cflags(top),
         memory=memory(top.table("memory")),
         clock=Clock(clock := top.table("clock").only("hz", 1000, 10**10)),
         uart=uart(top.table("uart"), clock),
@@ -42,6 +44,34 @@ def parse(data: Mapping[str, Any], where: str, stem: str) -> Board:
     )
     top.done()
     return board
+
+
+# A board file is data, and most compiler flags are commands: -wrapper and -fplugin run programs, -specs and @file read
+# flags from files, -Wl and -Xlinker reach the linker, -o and -save-temps write. These do neither.
+CFLAG = re.compile(
+    r"-O[0-3sgz]?|-g[0-3]?|-m[a-z0-9-]+(=[A-Za-z0-9.+_-]+)?|-W(no-)?[a-z0-9-]+(=[0-9]+)?|-D[A-Za-z_]\w*(=[\w.]+)?"
+    r"|-f(no-)?(lto|strict-aliasing|omit-frame-pointer|stack-protector|stack-clash-protection|common"
+    r"|unroll-loops|unroll-all-loops|tree-[a-z-]+|ipa-[a-z-]+|inline[a-z-]*|if-conversion2?|gcse[a-z-]*|peel-loops"
+    r"|schedule-insns2?|reorder-[a-z-]+|align-(functions|loops|jumps|labels)(=[0-9:]+)?|short-enums|jump-tables)"
+)
+
+
+def cflags(table: Table) -> tuple[str, ...]:
+    """More compiler flags: those that choose code for the chip, and no others."""
+    flags = table.texts("cflags")
+    for flag in flags:
+        if not CFLAG.fullmatch(flag):
+            table.fail("cflags", f"holds {flag!r}", "-O, -g, -m, -W, -D and flags -f that optimise; docs/security.md")
+    return flags
+
+
+def title(table: Table) -> str:
+    """One line of text for people; templates put it into comments of several languages."""
+    accepted = 'one line of text without ", \\, */ and control characters'
+    text = table.text("title", r'[^"\\]{1,100}', accepted)
+    if not is_inert(text) or "*/" in text or "/*" in text:
+        table.fail("title", f"is {text!r}", accepted)
+    return text
 
 
 def memory(table: Table) -> Memory:

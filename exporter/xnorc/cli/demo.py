@@ -49,16 +49,18 @@ def command(
 
     samples = digits().test
     target = target_of(emulator, None, board)
-    console.print("[bold]1. train[/] a binary network with DeSign's dithered sign (tile 2x2) on the digits")
+    console.print(
+        "[bold]1. train[/] a binary network with DeSign's dithered sign (tile 2x2) on the digits", markup=True
+    )
     with _compiling_ahead(target):
         trained = train_digits(out, seed=seed)
     floats = torch.from_numpy(samples.floats())
     with torch.no_grad():
         pytorch = trained.network(floats).argmax(dim=1).numpy()
-    console.print("[bold]2. export[/] it to an integer program and a C header")
+    console.print("[bold]2. export[/] it to an integer program and a C header", markup=True)
     program = export(trained.network, floats[:1], out=out / "program", name="digits")
     console.print(program.dump(), end="", markup=False, soft_wrap=True)
-    console.print(f"[bold]3. build, boot and stream[/] the {len(samples)} held-out samples over the UART")
+    console.print(f"[bold]3. build, boot and stream[/] the {len(samples)} held-out samples over the UART", markup=True)
     report = measure_live(program, samples, target, out, "digits (held out)", pytorch)
     finish(report, out, as_json=False)
     if not agrees(report) or report.agreement.pytorch_labels != len(samples):

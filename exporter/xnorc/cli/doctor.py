@@ -122,6 +122,7 @@ def _program_version(name: str) -> str | None:
 
 def _table(findings: list[Finding]) -> None:
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=None, pad_edge=False)
     for heading in ("", "tool", "version"):
@@ -129,6 +130,6 @@ def _table(findings: list[Finding]) -> None:
     for heading in ("used for", "install with"):
         table.add_column(heading, overflow="fold")
     for f in findings:
-        mark = "[green]ok[/]" if f.found else "[red]missing[/]" if f.required else "[yellow]absent[/]"
+        mark = Text("ok", "green") if f.found else Text("missing", "red") if f.required else Text("absent", "yellow")
         table.add_row(mark, f.name, f.found or "-", f.used_for, "" if f.found else f.install)
     console.print(table)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from xnorc.cli.output import console, emit, progress_console
+from xnorc.cli.output import console, emit, heard, progress_console
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,14 +51,12 @@ def measure_live(
             data_name=data_name,
             pytorch=pytorch,
             on_sample=seen,
-            on_text=progress_console.print,
+            on_text=heard,
         )
 
 
 def finish(report: Report, out: Path, as_json: bool) -> None:
     """Write report.json and report.html into `out`, and print the tables (or the JSON)."""
-    from rich.markup import escape
-
     from xnorc.report.html import write_html
     from xnorc.report.json_report import document, write_json
     from xnorc.report.tables import accuracy_table, layer_table, memory_table, summary
@@ -74,9 +72,9 @@ def finish(report: Report, out: Path, as_json: bool) -> None:
         console.print(memory_table(report.memories))
     console.print(accuracy_table(report.accuracy, report.agreement, f"{report.target.name} ({report.target.kind})"))
     if report.data.caveat:
-        console.print(f"[yellow]{report.data.caveat}[/]")
+        console.print(report.data.caveat, style="yellow")
     for each in report.clipped:
-        console.print(f"[yellow]{escape(str(each))}[/]", soft_wrap=True)
+        console.print(str(each), style="yellow", soft_wrap=True)
     console.print(summary(report))
     console.print(f"written: {out / 'report.json'}, {out / 'report.html'}")
 

@@ -10,11 +10,19 @@ from typing import Any
 import typer
 from rich.console import Console
 
+from xnorc.inert import inert
+
 JSON = typer.Option(False, "--json", help="Print the answer as JSON on standard output, and nothing else there.")
 
 # Away from a terminal (a pipe, a log) lines are not folded to 80 columns: tables stay tables for whoever reads them.
-console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
-progress_console = Console(stderr=True, highlight=False)  # progress and remarks never mix with an answer
+# No markup: names and notes come from files, and "[/x]" in one of them is text. Our own colours are given as `style`.
+console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 160)
+progress_console = Console(stderr=True, highlight=False, markup=False)  # remarks never mix with an answer
+
+
+def heard(text: str) -> None:
+    """Show a line of text that a device printed; nothing in it is obeyed."""
+    progress_console.print(inert(text), soft_wrap=True)
 
 
 def emit(document: Any) -> None:

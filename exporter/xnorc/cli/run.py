@@ -19,7 +19,7 @@ from xnorc.cli.arguments import (
     samples_for,
     target_of,
 )
-from xnorc.cli.output import JSON, console, emit, progress_console
+from xnorc.cli.output import JSON, console, emit, heard
 from xnorc.cli.place import Group, Place
 
 PLACE = Place(Group.PROGRAM, 3)
@@ -57,16 +57,17 @@ def command(
         truth = sample.truth if sample.truth >= 0 else None
         rows.append({"label": sample.label, "truth": truth, "logits": sample.logits.tolist(), "count": count})
         if not as_json:
-            told = "" if truth is None else f"  truth {truth}" + ("" if truth == sample.label else "  [red]wrong[/]")
+            told = "" if truth is None else f"  truth {truth}" + ("" if truth == sample.label else "  wrong")
             work = "" if count is None else f"  {count:,} {target.unit}"
             console.print(f"sample {sample.index}: label {sample.label}{told}{work}  logits {sample.logits.tolist()}")
 
     build_folder = results_folder(program_dir) / target.name
-    with running(program, target, build_folder, on_text=progress_console.print) as device:
+    with running(program, target, build_folder, on_text=heard) as device:
         result = stream_samples(device.client, x, y, program, Verify.TENSORS if check else Verify.NONE, show)
     if as_json:
         board_name = None if target.board is None else target.board.name
         head = {"target": target.kind, "board": board_name, "unit": target.unit}
         emit({**head, "accuracy": result.accuracy, "samples": rows})
     elif check:
-        console.print(f"[green]every tensor of {len(x)} samples equals the integer program, bit for bit[/]")
+        told = f"every tensor of {len(x)} samples equals the integer program, bit for bit"
+        console.print(told, style="green")

@@ -74,7 +74,10 @@ def command(
         if exact is not None:
             _explain(found, exact)
         if same is not None:
-            console.print(f"{program_dir} holds {'this very program' if same else '[red]another program[/]'}")
+            console.print(
+                f"{program_dir} holds {'this very program' if same else 'another program'}",
+                style=None if same else "red",
+            )
     if exact is not None and (exact.fault is not None or (lowered.exact and not exact.agrees)):
         raise fault(lowered, exact)
     if same is False:

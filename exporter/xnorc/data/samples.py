@@ -7,15 +7,16 @@ A file holds `x` uint8 (N, H, W, C) and `y` integers (N,), optionally `mean` and
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
+from xnorc import npz
 from xnorc.data.jpegs import Jpegs
 from xnorc.errors import DataError
+from xnorc.inert import inert
 
 KEYS = {"x", "y", "mean", "std", "classes", "note"}
 
@@ -121,7 +122,7 @@ def samples(where: str, arrays: dict[str, np.ndarray], images: Jpegs | None = No
     note = arrays.get("note", np.array(""))
     if note.dtype.kind != "U" or note.ndim:
         raise DataError(where, "note is not one string")
-    return Samples(images=x, y=y.astype(np.int64), mean=mean, std=std, classes=classes, note=str(note))
+    return Samples(images=x, y=y.astype(np.int64), mean=mean, std=std, classes=classes, note=inert(str(note)))
 
 
 def _pixels(where: str, x: np.ndarray) -> np.ndarray:
@@ -137,7 +138,7 @@ def _names(where: str, classes: np.ndarray | None) -> tuple[str, ...]:
         return ()
     if classes.dtype.kind != "U" or classes.ndim != 1 or not len(classes):
         raise DataError(where, f"classes is {classes.dtype} {classes.shape}", "a list of strings")
-    return tuple(str(name) for name in classes)
+    return tuple(inert(str(name)) for name in classes)
 
 
 def _normalisation(
@@ -158,7 +159,7 @@ def _normalisation(
 
 
 def read_npz(path: Path) -> dict[str, np.ndarray]:
-    """All arrays of a `.npz` file; pickled objects are refused.
+    """All arrays of a `.npz` file, at most 2 GiB of them; pickled objects are refused.
 
     Raises:
         DataError: no such file, or not such a file.
@@ -166,12 +167,8 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
     if not path.is_file():
         raise DataError(str(path), "no such file")
     try:
-        archive = np.load(path, allow_pickle=False)
-        if not isinstance(archive, np.lib.npyio.NpzFile):
-            raise ValueError("a single array")
-        with archive:
-            return {key: archive[key] for key in archive.files}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        return npz.read(path)
+    except npz.BadNpz as error:
         raise DataError(str(path), f"not a readable .npz file: {error}") from None
 
 

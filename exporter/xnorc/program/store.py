@@ -11,24 +11,21 @@ import dataclasses
 import hashlib
 import io
 import json
-import typing
 import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from xnorc import npz
 from xnorc.errors import ProgramError
-from xnorc.program.node import Node, registry
+from xnorc.program.node import Node
 from xnorc.program.program import Program
-from xnorc.program.requant import Requant
-from xnorc.program.tensor import Kind, Tensor
-from xnorc.program.thresholds import Thresholds
-from xnorc.program.window import Window
+from xnorc.program.schema import FORMAT, program_of
+from xnorc.program.tensor import Kind
 
-FORMAT = 1
-_PARTS = {cls.__name__: cls for cls in (Tensor, Window, Thresholds, Requant)}
+JSON_LIMIT = 2**26  # bytes of program.json, 64 MiB: ReActNet-A's has 0.2
+CONSTANTS_LIMIT = 2**28  # bytes of all constants, 256 MiB: more than any microcontroller's flash
 
 
 def save(program: Program, folder: Path) -> None:
@@ -40,34 +37,32 @@ def save(program: Program, folder: Path) -> None:
 
 
 def load(folder: Path) -> Program:
-    """Read a program and verify it.
+    """Read a program and verify it: nothing that comes after can fail on what the files say.
 
     Raises:
         ProgramError: a file is missing, damaged, of another format, or the program does not verify.
     """
     folder = Path(folder)
     document, arrays = _read(folder)
-    try:
-        program = _from_document(document, arrays)
-    except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
-        what = f"does not fit constants.npz or this version of xnorc: {error!r}"
-        raise ProgramError(str(folder / "program.json"), what, "export it again") from error
+    program = program_of(str(folder / "program.json"), document, arrays)
     program.verify()
     return program
 
 
 def _read(folder: Path) -> tuple[Any, dict[str, np.ndarray]]:
-    hint = "make one with `xnorc export`"
-    if not (folder / "program.json").is_file():
+    file = folder / "program.json"
+    if not file.is_file():
+        hint = "make one with `xnorc export`"
         raise ProgramError(str(folder), "is no exported program: it holds no program.json", hint)
     try:
-        document = json.loads((folder / "program.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ProgramError(str(folder / "program.json"), f"is damaged: {error}", "export it again") from error
+        if file.stat().st_size > JSON_LIMIT:
+            raise ValueError(f"{file.stat().st_size:,} bytes; at most {JSON_LIMIT:,} are read")
+        document = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ProgramError(str(file), f"is damaged: {error}", "export it again") from error
     try:
-        with np.load(folder / "constants.npz", allow_pickle=False) as stored:
-            return document, {key: stored[key] for key in stored.files}
-    except (OSError, ValueError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+        return document, npz.read(folder / "constants.npz", CONSTANTS_LIMIT)
+    except npz.BadNpz as error:
         what = f"is missing or damaged: {error}"
         raise ProgramError(str(folder / "constants.npz"), what, "export it again") from error
 
@@ -107,40 +102,6 @@ def _pack(value: Any, path: str, arrays: dict[str, np.ndarray]) -> Any:
         return value.value
     if isinstance(value, tuple):
         return [_pack(v, f"{path}.{i}", arrays) for i, v in enumerate(value)]
-    return value
-
-
-def _from_document(document: dict[str, Any], arrays: dict[str, np.ndarray]) -> Program:
-    if document["format"] != FORMAT:
-        raise ProgramError("program.json", f"format {document['format']}", f"this xnorc reads format {FORMAT}")
-    types = registry()
-    nodes = []
-    for entry in document["nodes"]:
-        fields = dict(entry)
-        op = fields.pop("op")
-        if op not in types:
-            raise ProgramError("program.json", f"unknown node {op!r}", f"known: {', '.join(types)}")
-        nodes.append(types[op](**{key: _unpack(value, arrays) for key, value in fields.items()}))
-    return Program(
-        name=document["name"],
-        input=_unpack(document["input"], arrays),
-        nodes=tuple(nodes),
-        output=document["output"],
-        notes=tuple(document["notes"]),
-    )
-
-
-def _unpack(value: Any, arrays: dict[str, np.ndarray]) -> Any:
-    if isinstance(value, list):
-        return tuple(_unpack(v, arrays) for v in value)
-    if isinstance(value, dict):
-        if value["is"] == "array":
-            return arrays[value["key"]]
-        cls = typing.cast(Any, _PARTS[value["is"]])
-        fields = {key: _unpack(v, arrays) for key, v in value.items() if key != "is"}
-        if cls is Tensor:
-            fields["kind"] = Kind(fields["kind"])
-        return cls(**fields)
     return value
 
 

@@ -51,11 +51,11 @@ class Thresholds:
     def verify(self, where: str, shape: tuple[int, int, int], bounds: tuple[int, int]) -> None:
         """Raise ProgramError unless the thresholds fit a tensor of `shape` whose values lie within `bounds`."""
         h, w, ch = shape
-        n_rows, n_cols = self.thr.shape[:2]
-        if self.thr.shape[2:] != (ch,) or self.flip.shape != (ch,):
+        if self.thr.ndim != 3 or self.thr.shape[2] != ch or self.flip.shape != (ch,):
             raise ProgramError(
                 where, f"thresholds of shape {self.thr.shape} and flip {self.flip.shape} for {ch} channels"
             )
+        n_rows, n_cols = self.thr.shape[:2]
         if self.thr.dtype != np.int32 or self.flip.dtype != np.bool_:
             raise ProgramError(where, f"thresholds are {self.thr.dtype} and flip {self.flip.dtype}", "int32 and bool")
         if self.thr2 is not None and (self.thr2.shape != self.thr.shape or self.thr2.dtype != np.int32):

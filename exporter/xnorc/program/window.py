@@ -85,6 +85,8 @@ class Window:
             raise ProgramError(where, f"reflect pads {pads} must be smaller than the {h}x{w} image")
         if max(positive + pads) > 255 or max(h, w) > 32767:
             raise ProgramError(where, "window fields must fit 8 bits and image sides 15 bits")
+        if not -(2**15) <= self.pad_value < 2**15:
+            raise ProgramError(where, f"pad value {self.pad_value}", "16 bits")
 
 
 def take(x: np.ndarray, row: np.ndarray, col: np.ndarray, fill: int, skip: int) -> np.ndarray:

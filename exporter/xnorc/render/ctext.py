@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""C text of constants: numbers, arrays, designated initialisers, comments.  Fixed digits, fixed order."""
+"""C text of constants: numbers, arrays, designated initialisers.  Fixed digits, fixed order."""
 
 from __future__ import annotations
 
@@ -71,9 +71,3 @@ def number(ctype: str, value: int) -> str:
         if ctype == f"int{bits}_t" and value in (info.min, info.max):
             return f"INT{bits}_{'MIN' if value < 0 else 'MAX'}"
     return f"INT64_C({value})" if ctype == "int64_t" and abs(value) >= 2**31 else str(value)
-
-
-def comment(text: str) -> str:
-    """`text` made harmless inside a // comment: one line, printable, no backslash, no trigraph."""
-    kept = "".join(c if c.isascii() and c.isprintable() and c not in "\\" else "." for c in text)
-    return kept.replace("??", "?.")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from xnorc.plan import Plan, Step
 from xnorc.program import digest
-from xnorc.render.ctext import ArrayText, Line, array_text, comment, initialiser
+from xnorc.render.ctext import ArrayText, Line, array_text, initialiser
 from xnorc.render.templates import render
 
 ABI = 4  # BNN_ABI of the runtime that these headers are for
@@ -48,11 +48,11 @@ def render_model(plan: Plan) -> dict[str, str]:
     model = render(
         "model.h.j2",
         abi=ABI,
-        name=comment(program.name).replace('"', "."),
+        name=program.name.replace('"', "."),
         digest=[f"0x{byte:02X}" for byte in digest(program)],
         board=None if plan.board is None else plan.board.name,
         flash=plan.flash,
-        head=comment(lines[0]),
+        head=lines[0],
         steps=steps,
         logits_at=logits,
         logits_bytes=program.logits.nbytes,
@@ -65,8 +65,8 @@ def _step_text(step: Step, line: str) -> StepText:
     kernel = step.kernel
     return StepText(
         index=step.index,
-        title=comment(step.node.name),
-        what=comment(line),
+        title=step.node.name,
+        what=line,
         ctype=kernel.struct.ctype,
         arrays=tuple(array_text(name, array) for name, array in step.arrays),
         members=initialiser(kernel.struct, step.shared),

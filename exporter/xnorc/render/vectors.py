@@ -15,7 +15,7 @@ import numpy as np
 from xnorc.plan import Kernel, kernels_of
 from xnorc.plan.layout import Array, Struct
 from xnorc.program import Kind, Node, Tensor
-from xnorc.render.ctext import ArrayText, Line, array_text, comment, initialiser
+from xnorc.render.ctext import ArrayText, Line, array_text, initialiser
 from xnorc.render.templates import render
 
 _FILL = b"\xa5"  # FILL of firmware/app/vectors.c: what no kernel writes
@@ -144,7 +144,7 @@ def render_vectors(vectors: Sequence[Vector]) -> str:
             calls.append(
                 _Call(
                     id=f"{i}_{j}",
-                    name=comment(f"{vector.name}/{kernel.label}").replace('"', "."),
+                    name=f"{vector.name}/{kernel.label}".replace('"', "."),
                     function=kernel.function,
                     ctype=struct.ctype,
                     members=initialiser(struct, paths),
