@@ -22,9 +22,12 @@ Built = Callable[[Board, str], Image]
 BOARDS = [board for board in all_boards() if board.qemu is not None]
 MAINLINE = [board for board in BOARDS if board.core not in ("cortex-m0", "cortex-m0plus", "cortex-m23")]
 each_board = pytest.mark.parametrize("board", BOARDS, ids=lambda b: b.name)
+# QEMU's oldest machines take an access to nothing in silence (ignore_memory_transaction_failures): no fault there.
+DEAF = ("lm3s6965evb", "netduino2")
+each_that_faults = pytest.mark.parametrize("board", [b for b in BOARDS if b.name not in DEAF], ids=lambda b: b.name)
 pytestmark = pytest.mark.emulator
 
-# Boards that do not come with xnorc, as a user would write them: a UART of each kind, and a Cortex-M55.
+# Boards as a user would write them, with as little as will do: two kinds of UART, and a Cortex-M55.
 STRANGERS = {
     "lm3s6965": """
         name = "lm3s6965"
@@ -126,7 +129,7 @@ def test_an_undefined_instruction_is_reported_with_its_place(board: Board, boot:
     assert (cfsr, hfsr) == expected
 
 
-@each_board
+@each_that_faults
 def test_a_store_to_nowhere_is_reported_with_its_place(board: Board, boot: Boot, built: Built) -> None:
     with boot(board, "faults") as stream:
         pc, _, cfsr, _ = fault(stream, b"a").groups()
@@ -134,11 +137,11 @@ def test_a_store_to_nowhere_is_reported_with_its_place(board: Board, boot: Boot,
     assert cfsr == (b"0x00008200" if board in MAINLINE else b"-")  # PRECISERR and BFARVALID
 
 
-@each_board
+@each_that_faults
 def test_a_stack_that_overflows_ends_in_a_fault_line(board: Board, boot: Boot) -> None:
     with boot(board, "faults") as stream:
         pc, _, cfsr, _ = fault(stream, b"o").groups()
-    if board.core == "cortex-m33":  # the stack limit register catches it in the act: STKOF
+    if board.core in ("cortex-m33", "cortex-m55"):  # the stack limit register catches it in the act: STKOF
         assert cfsr == b"0x00100000"
         assert pc != b"-"
 
