@@ -4,13 +4,13 @@
 #include "port.h"
 
 static struct {
-    uint32_t seen;    // port_ticks() at the last call
+    uint32_t seen;    // the counter at the last call
     uint32_t ticks;   // since then, less than a second
     uint64_t seconds; // before them
 } held;
 
 uint64_t clock_us(void) {
-    const uint32_t hz = port_ticks_hz(), now = port_ticks();
+    const uint32_t hz = port_ticks_hz(), now = port_clock()();
     if (hz == 0) {
         return 0;
     }

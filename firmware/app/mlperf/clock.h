@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Microseconds since the start, without an end: port_ticks() wraps after 2^32.
+// Microseconds since the start, without an end: the counter of port.h wraps after 2^32.
 #ifndef CLOCK_H
 #define CLOCK_H
 
