@@ -16,6 +16,8 @@ typedef enum {
     LINK_TENSOR = 0x04,
     LINK_TOTALS = 0x05,
     LINK_LAYERS = 0x06,
+    LINK_STACK = 0x08,
+    LINK_IMAGE = 0x09,
     LINK_REPLY = 0x80, // added to the type of the request
     LINK_ERROR = 0xFF,
 } link_type_t;

@@ -74,6 +74,19 @@ uint32_t port_ticks_hz(void) {
     return 1000000000u;
 }
 
+uint32_t port_stack_reserve(void) {
+    return 0;
+}
+
+uint32_t port_stack_used(void) {
+    return 0;
+}
+
+const uint8_t *port_image(uint32_t *bytes) {
+    *bytes = 0;
+    return in.bytes;
+}
+
 _Noreturn void port_exit(int status) {
     flush();
     _Exit(status);

@@ -28,6 +28,11 @@ typedef uint32_t (*port_clock_t)(void);
 port_clock_t port_clock(void);
 uint32_t port_ticks_hz(void); // ticks a second; 0 on a chip without a counter
 
+uint32_t port_stack_reserve(void); // bytes of RAM set aside for the stack; 0 where nobody knows
+uint32_t port_stack_used(void);    // of these, bytes that have been in use since reset; 0 likewise
+
+const uint8_t *port_image(uint32_t *bytes); // the image in flash and its length; 0 bytes where there is no flash
+
 // Ends an emulator with this status if built with -DPORT_SEMIHOSTING (without a debugger, on a real board, that
 // instruction is a fault), otherwise sleeps for ever. The host's port ends the process.
 _Noreturn void port_exit(int status);

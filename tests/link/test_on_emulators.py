@@ -14,6 +14,7 @@ from tests.link import fake
 from tests.link.fake_device import build_fake_firmware
 from tests.link.wire import LossyStream
 from xnorc.boards import load
+from xnorc.errors import LinkError
 from xnorc.link.client import Client
 from xnorc.link.protocol import COUNTERS
 from xnorc.link.session import Verify, stream_samples
@@ -37,6 +38,13 @@ def test_noise_and_a_bad_line_change_nothing_on_a_board(name: str, tmp_path: Pat
         assert run.accuracy == 1.0
         assert np.array_equal(run.logits, program.run(x))
         stream_samples(client, x[:1], None, program, Verify.TENSORS)
+        stack = client.stack()
+        assert stack is not None
+        assert stack.reserve == board.memory.stack
+        assert 64 < stack.used < stack.reserve
+        client.prove(image.binary.read_bytes())
+        with pytest.raises(LinkError, match="runs an image of"):
+            client.prove(image.binary.read_bytes() + b"more")
 
 
 def test_the_application_takes_little_ram_beside_the_arena(tmp_path: Path, need: Callable[..., None]) -> None:

@@ -144,3 +144,13 @@ def test_the_hosts_build_is_sanitized(need: Need, tmp_path: Path) -> None:
     ended = subprocess.run([bad], check=False, capture_output=True, text=True)
     assert ended.returncode != 0
     assert "out of bounds" in ended.stderr
+
+
+@pytest.mark.parametrize("data", [False, True])
+@pytest.mark.parametrize("size", [1, 4, 8, 13])
+def test_the_image_that_a_device_takes_the_checksum_of_is_the_binary(size: int, data: bool, tmp_path: Path) -> None:
+    board = load("stm32vldiscovery")
+    text = "const unsigned char blob[SIZE] = {1};\nvolatile int at = FIRST;\nint main(void) { return blob[at]; }\n"
+    image = build_image(board, [source(tmp_path, text)], tmp_path / "out", defines={"SIZE": size, "FIRST": int(data)})
+    assert image.addresses["__image_start"] == board.memory.flash.origin
+    assert image.addresses["__image_end"] - board.memory.flash.origin == image.binary.stat().st_size

@@ -8,20 +8,24 @@ import zlib
 from collections.abc import Callable
 
 from xnorc.errors import LinkError
-from xnorc.link.exchange import REBUILD, Exchange, InputDiffers, other_version
+from xnorc.link.exchange import REBUILD, Exchange, InputDiffers, UnknownRequest, other_version
 from xnorc.link.protocol import (
     INPUT,
     VERSION,
+    FlashImage,
     Hello,
     Info,
     Layers,
     Load,
     Loaded,
     Ran,
+    ReadImage,
     ReadLayers,
+    ReadStack,
     ReadTensor,
     ReadTotals,
     Run,
+    Stack,
     TensorBytes,
     Totals,
 )
@@ -142,6 +146,35 @@ class Client:
             self._expect(reply.first == len(ticks) and len(reply.ticks) > 0, reply)
             ticks += reply.ticks
         return ticks
+
+    def stack(self) -> Stack | None:
+        """How deep the stack has been since reset; None where the device cannot tell."""
+        try:
+            found = self._exchange.ask(ReadStack(), Stack.parse)
+        except UnknownRequest:
+            return None
+        return found if found.reserve else None
+
+    def image(self) -> FlashImage | None:
+        """Length and checksum of the image in flash, as the device reads it; None where the device cannot tell."""
+        try:
+            found = self._exchange.ask(ReadImage(), FlashImage.parse)
+        except UnknownRequest:
+            return None
+        return found if found.length else None
+
+    def prove(self, binary: bytes) -> None:
+        """Check that what lies in the device's flash is `binary` (a `firmware.bin`), byte for byte.
+
+        Raises:
+            LinkError: it is another image, or the firmware is too old to tell.
+        """
+        found, wanted = self.image(), FlashImage.of(binary)
+        if found is None:
+            raise LinkError(self.name, "cannot tell which image it runs", REBUILD)
+        if found != wanted:
+            what = f"runs an image of {found.length} bytes with CRC-32 {found.crc:08x}"
+            raise LinkError(self.name, f"{what}, built were {wanted.length} with {wanted.crc:08x}", "flash it again")
 
     def close(self) -> None:
         """Close the stream."""

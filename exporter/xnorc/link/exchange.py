@@ -25,6 +25,10 @@ REBUILD = "build and flash again"
 T = TypeVar("T")
 
 
+class UnknownRequest(LinkError):
+    """The device's firmware is older than this request."""
+
+
 class InputDiffers(LinkError):
     """The device does not hold the input that it was told to run."""
 
@@ -138,6 +142,9 @@ class Exchange:
     def _refused(self, refusal: Refusal) -> LinkError:
         if refusal.code == 4:
             return LinkError(self.name, *other_version(refusal.detail))
+        if refusal.code == 5:
+            what = f"does not know request {refusal.request:#04x}"
+            return UnknownRequest(self.name, what, f"its firmware is older: {REBUILD}")
         if refusal.code == 8:
             hint = "check the cable or lower the baud rate"
             return InputDiffers(self.name, "holds another input than the one sent", hint)

@@ -8,6 +8,7 @@ any body that is not exactly as long as its own fields say.
 from __future__ import annotations
 
 import struct
+import zlib
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -244,6 +245,55 @@ class Layers:
 
 
 @dataclass(frozen=True)
+class ReadStack:
+    """Ask how deep the stack has been."""
+
+    type: ClassVar[int] = 0x08
+
+    def body(self) -> bytes:
+        return b""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Bytes set aside for the stack, and how many of them have been in use since reset; both 0 where unknown."""
+
+    reserve: int
+    used: int
+
+    @classmethod
+    def parse(cls, body: bytes) -> Stack:
+        return cls(*_fields("<II", body))
+
+
+@dataclass(frozen=True)
+class ReadImage:
+    """Ask which image lies in flash."""
+
+    type: ClassVar[int] = 0x09
+
+    def body(self) -> bytes:
+        return b""
+
+
+@dataclass(frozen=True)
+class FlashImage:
+    """length in bytes and CRC-32 of the image in flash; length 0 where there is no flash."""
+
+    length: int
+    crc: int
+
+    @classmethod
+    def parse(cls, body: bytes) -> FlashImage:
+        return cls(*_fields("<II", body))
+
+    @classmethod
+    def of(cls, binary: bytes) -> FlashImage:
+        """What a device says that runs this `firmware.bin`."""
+        return cls(len(binary), zlib.crc32(binary))
+
+
+@dataclass(frozen=True)
 class Refusal:
     """The body of an error reply; `detail` depends on the code (docs/contracts.md)."""
 
@@ -260,7 +310,7 @@ class Refusal:
         return ERRORS.get(self.code, f"error {self.code}")
 
 
-Request = Hello | Load | Run | ReadTensor | ReadTotals | ReadLayers
+Request = Hello | Load | Run | ReadTensor | ReadTotals | ReadLayers | ReadStack | ReadImage
 
 
 def _at_least(layout: str, body: bytes) -> bytes:
