@@ -28,10 +28,12 @@ class Firmware:
 
     Attributes:
         image: the ELF and binary files and their exact sizes.
+        stack: the most stack that it can need, interrupts and the frame of a fault included.
     """
 
     plan: Plan
     image: toolchain.Image
+    stack: toolchain.StackNeed
 
     @property
     def code(self) -> int:
@@ -52,7 +54,7 @@ def build_firmware(program: Program, board: Board, out: Path, task: Task | None 
 
     Raises:
         ProgramError: the program's sizes are not the task's.
-        FitError: the program does not fit; names the layer that needs most and the bytes.
+        FitError: the program does not fit; names the layer that needs most and the bytes. Or the stack is too small.
         ToolError: the compiler is missing or refuses.
     """
     if task is not None:
@@ -68,7 +70,15 @@ def build_firmware(program: Program, board: Board, out: Path, task: Task | None 
         layer = max(planned.steps, key=lambda step: step.ram if ram else step.flash)
         needs = f"the largest layer keeps {layer.ram} bytes of RAM alive and holds {layer.flash} bytes of flash"
         raise FitError(layer.node.name, f"{board.name}: {error.what}; {needs}", error.hint) from error
-    return Firmware(planned, image)
+    return Firmware(planned, image, _enough_stack(image))
+
+
+def _enough_stack(image: toolchain.Image) -> toolchain.StackNeed:
+    need = toolchain.stack_need(image.elf)
+    if need.bytes > image.stack:
+        what = f"its board file reserves {image.stack} bytes of stack, {need.bytes} are needed ({' > '.join(need.way)})"
+        raise FitError(image.board.name, what, f"memory.stack = {need.bytes} or more")
+    return need
 
 
 def build_image(

@@ -33,7 +33,15 @@ set = 0x1
 machine = "netduino2"
 """
 
-ASKED = ("mps2_an385", "mps2_an386", "mps2_an500", "mps2_an505", "microbit", "stm32vldiscovery", "netduinoplus2")
+ASKED: tuple[str, ...] = (
+    "mps2_an385",
+    "mps2_an386",
+    "mps2_an500",
+    "mps2_an505",
+    "microbit",
+    "stm32vldiscovery",
+    "netduinoplus2",
+)
 ASKED += ("mps3_an547", "netduino2", "lm3s6965evb")
 
 

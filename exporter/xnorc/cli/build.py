@@ -54,6 +54,7 @@ def command(
                     "arena": built.plan.arena,
                     "data": built.data,
                     "stack": image.stack,
+                    "stack_needed": built.stack.bytes,
                 },
             }
         )
@@ -65,7 +66,7 @@ def command(
     )
     console.print(
         f"RAM   {image.ram:,} of {memory.ram.length:,} B ({_percent(image.ram, memory.ram.length)}): "
-        f"arena {built.plan.arena:,}, data {built.data:,}, stack {image.stack:,} reserved"
+        f"arena {built.plan.arena:,}, data {built.data:,}, stack {image.stack:,} reserved, {built.stack.bytes:,} needed"
     )
 
 
