@@ -94,6 +94,7 @@ def test_the_scripts_load_the_platform_connect_its_uart_and_count_one_tick_an_in
     machine, run = files["board.resc"].splitlines(), files["run.resc"].splitlines()
     assert f"machine LoadPlatformDescription @{board.renode.platform}" in machine
     assert f"sysbus.cpu PerformanceInMips {board.renode.hz // 10**6}" in machine
+    assert f"sysbus.nvic Frequency {board.renode.hz}" in machine
     assert f"sysbus.cpu VectorTableOffset 0x{board.memory.flash.origin:08x}" in machine
     assert machine.index("sysbus LoadELF $elf") < len(machine) - 1  # the offset above comes last
     assert "start" not in machine

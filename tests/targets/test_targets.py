@@ -8,6 +8,7 @@ import socket
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ import pytest
 
 from xnorc.boards import Board, load
 from xnorc.build import build_image
+from xnorc.cli.arguments import target_of
 from xnorc.errors import BoardError, ToolError
 from xnorc.targets import Target, emulators, kind_of, kinds
 from xnorc.targets.host import Host
@@ -268,10 +270,13 @@ def test_a_port_that_cannot_be_opened_is_one_line_with_the_ports_there_are(port:
     assert "\n" not in str(caught.value)
 
 
-# Renode, played by a script that does what Renode does at its edges
+# Renode, played by a shell script around a program that does what Renode does at its edges, and takes its time
 
-RENODE = f"""#!{sys.executable}
-import os, re, shutil, socket, sys, tempfile
+WRAPPER = f"""#!/bin/sh
+{sys.executable} "$0-child" "$@"
+"""
+RENODE = """
+import os, re, socket, sys, threading, time
 assert sys.argv[1:4] == ["--disable-xwt", "--console", "--plain"] and sys.argv[4] == "-e", sys.argv
 if "BROKEN" in os.environ:
     sys.exit("There was an error executing command")
@@ -280,11 +285,27 @@ for path in (elf, script):
     assert os.path.isfile(path.replace("\\\\ ", " ")), path
 scratch = os.environ["TMPDIR"]
 assert os.path.basename(scratch).startswith("xnorc-") and not os.listdir(scratch)
+print("00:00:01.5 [WARNING] sysbus: ReadDoubleWord from non existing peripheral at 0x4.", flush=True)
+print("00:00:01.5 [INFO] cpu: nothing", flush=True)
+if "SLOW" in os.environ:
+    open(os.environ["SLOW"], "w").write(str(os.getpid()))
+    time.sleep(100)
+
+def leave():
+    sys.stdin.read()
+    time.sleep(0.3)
+    open(scratch + "/crash", "w").write("the folder is still there")
+    os._exit(0)
+
+threading.Thread(target=leave).start()
 server = socket.create_server(("127.0.0.1", int(port)))
 connection, _ = server.accept()
 connection.sendall(scratch.encode() + b"\\n")
-while data := connection.recv(4096):
-    connection.sendall(data)
+try:
+    while data := connection.recv(4096):
+        connection.sendall(data)
+except OSError:
+    pass
 """
 
 
@@ -294,7 +315,8 @@ def renode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     tools = tmp_path / "bin"
     tools.mkdir()
     program = tools / "renode"
-    program.write_text(RENODE)
+    program.write_text(WRAPPER)
+    (tools / "renode-child").write_text(RENODE)
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("PATH", f"{tools}{os.pathsep}{os.environ['PATH']}")
     folder = tmp_path / "a build"
@@ -312,8 +334,69 @@ def test_renode_gets_the_firmware_the_port_and_a_temporary_folder_of_its_own(ren
     assert Path(scratch.decode().strip()).is_dir()
     stream.write(b"ping")
     assert stream.read(4) == b"ping"
+    assert stream.complaint().endswith("non existing peripheral at 0x4.")
     stream.close()
     assert not Path(scratch.decode().strip()).exists()
+    assert stream.process.returncode == 0  # by the end of its input, not by force
+
+
+def gone(pid: int) -> bool:
+    """Whether a process has ended, perhaps not yet reaped by whoever took it over."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+def test_a_renode_that_is_late_is_ended_with_its_child_and_its_warning_is_told(
+    renode: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("xnorc.targets.renode.END_SECONDS", 0.1)
+    monkeypatch.setenv("SLOW", str(renode / "pid"))
+    with pytest.raises(ToolError, match=r"within 1 s: .*\[WARNING\] sysbus: .* \(--start-timeout gives it longer\)"):
+        Renode(load("stm32f4_discovery"), start=1).open(renode / "firmware.elf")
+    child = int((renode / "pid").read_text())
+    end = time.monotonic() + 5
+    while not gone(child) and time.monotonic() < end:
+        time.sleep(0.02)
+    assert gone(child)
+
+
+def test_an_interrupt_while_renode_starts_stays_one_and_leaves_nothing(
+    renode: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("xnorc.targets.renode.connect", interrupted)
+    monkeypatch.setattr(tempfile, "tempdir", str(renode))
+    before = sorted(renode.iterdir())
+    with pytest.raises(KeyboardInterrupt):
+        Renode(load("stm32f4_discovery")).open(renode / "firmware.elf")
+    assert sorted(renode.iterdir()) == before
+
+
+def test_an_emulator_that_runs_already_counts_instructions(echo_server: int) -> None:
+    board = load("mps2_an386")
+    target = target_of("qemu", f"socket://127.0.0.1:{echo_server}", "mps2_an386")
+    assert (target.kind, target.unit, target.emulated, target.label) == (
+        "qemu",
+        "instructions",
+        True,
+        "mps2_an386 on qemu",
+    )
+    assert target.count(100) == Qemu(board).count(100)
+    stream = target.open(Path("unread"), timeout=5)
+    stream.write(b"hello")
+    assert stream.read(5) == b"hello"
+    stream.close()
+    at_a_port = target_of(None, "socket://127.0.0.1:1", "mps2_an386")
+    assert (at_a_port.kind, at_a_port.unit) == ("serial", "cycles")
+    with pytest.raises(ToolError, match="--port: and --emulator host were both given"):
+        target_of("host", "/dev/x", "mps2_an386")
+    started = target_of("renode", None, "stm32f4_discovery", start=7)
+    assert isinstance(started, Renode)
+    assert started.start == 7
 
 
 def test_a_renode_that_dies_at_start_is_told_with_its_words(renode: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,9 +66,10 @@ class Qemu:
 
 @dataclass(frozen=True)
 class Renode:
-    """Renode's platform file, the UART in it, and the Hz that its SysTick counts (the platform's `systickFrequency`).
+    """Renode's platform file, the UART in it, and the Hz that its SysTick counts.
 
-    Renode is told to carry out as many instructions a virtual second: one instruction is one tick.
+    Renode is told to count as much, and to carry out as many instructions a virtual second: one instruction is one
+    tick.
     """
 
     platform: str

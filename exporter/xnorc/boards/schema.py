@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from xnorc.boards.board import Board, Clock, Memory, Qemu, Region, Renode, Uart, Write
+from xnorc.boards.renode_platforms import contradiction
 from xnorc.boards.table import Table, show
 from xnorc.inert import is_inert
 from xnorc.resources import folder
@@ -37,10 +38,10 @@ def parse(data: Mapping[str, Any], where: str, stem: str) -> Board:
         cflags=cflags(top),
         memory=memory(top.table("memory")),
         clock=Clock(clock := top.table("clock").only("hz", 1000, 10**10)),
-        uart=uart(top.table("uart"), clock),
+        uart=(wire := uart(top.table("uart"), clock)),
         init=tuple(write(step) for step in top.tables("init")),
         qemu=qemu(top.table("qemu", optional=True), clock),
-        renode=renode(top.table("renode", optional=True), clock),
+        renode=renode(top.table("renode", optional=True), clock, core, wire.ip),
     )
     top.done()
     return board
@@ -134,7 +135,7 @@ def qemu(table: Table, clock: int) -> Qemu | None:
     return found
 
 
-def renode(table: Table, clock: int) -> Renode | None:
+def renode(table: Table, clock: int, core: str, ip: str) -> Renode | None:
     if not table.data:
         return None
     found = Renode(
@@ -144,5 +145,8 @@ def renode(table: Table, clock: int) -> Renode | None:
     )
     if found.hz % 10**6:
         table.fail("hz", f"is {found.hz}", "whole MHz: Renode takes the instructions of a second in millions")
+    wrong = contradiction(found.platform, found.uart, core, ip)
+    if wrong is not None:
+        table.fail(*wrong)
     table.done()
     return found

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -57,12 +58,16 @@ Emulator = Annotated[
     typer.Option(
         "--emulator",
         "-e",
-        help="host, qemu or renode (default: what has the board).",
+        help="host, qemu or renode (default: what has the board); with --port: one that runs already.",
         show_default=False,
     ),
 ]
 Port = Annotated[
     str | None, typer.Option("--port", "-p", help="Serial port or URL of a flashed board.", show_default=False)
+]
+StartTimeout = Annotated[
+    float | None,
+    typer.Option("--start-timeout", min=1, help="Seconds that Renode may take to start.", show_default="180"),
 ]
 BaudRate = Annotated[int | None, typer.Option("--baud", help="Instead of the board's.", show_default=False)]
 Data = Annotated[
@@ -101,33 +106,44 @@ def numbers(text: str | None, option: str) -> tuple[float, ...] | None:
         raise DataError(option, f"{text!r} is not a list of numbers", "numbers with commas between") from error
 
 
-def target_of(emulator: str | None, port: str | None, board: str, baud: int | None = None) -> Target:
-    """Where the options put the device; without --emulator and --port, the emulator that has the board.
+def target_of(
+    emulator: str | None, port: str | None, board: str, baud: int | None = None, start: float | None = None
+) -> Target:
+    """Where the options put the device; without --emulator and --port, the emulator that has the board; with both, an
+    emulator that runs already.
+
+    Args:
+        start: seconds that Renode may take to start; None: its own.
 
     Raises:
-        ToolError: both an emulator and a port, or an unknown emulator.
+        ToolError: an unknown emulator, or the host at a port.
         BoardError: no such board, or nothing emulates it.
     """
     from xnorc.boards import load
     from xnorc.targets import emulators, kinds
     from xnorc.targets.host import Host
+    from xnorc.targets.renode import Renode
+    from xnorc.targets.running import Running
     from xnorc.targets.serial import Serial
 
-    if port is not None and emulator is not None:
-        hint = "one says where the board is, the other that there is none"
-        raise ToolError("--port", "and --emulator were both given", hint)
     known = {name: kind for name, kind in kinds().items() if kind is not Serial}
     if emulator is not None and emulator not in known:
         raise ToolError("--emulator", f"{emulator!r} is none", ", ".join(known))
     if emulator == Host.kind:
+        if port is not None:
+            hint = "one says where the board is, the other that there is none"
+            raise ToolError("--port", "and --emulator host were both given", hint)
         return Host()
     where = load(board)
-    if port is not None:
+    if port is not None and emulator is None:
         return Serial(where, port, baud)
     found = emulators(where)
     if emulator is None and not found:
         raise BoardError(where.name, "has no emulator", "give --port, or --emulator host")
-    return known[emulator or found[0]](where)
+    made = known[emulator or found[0]](where)
+    if port is not None:
+        return Running(where, made, port, baud)
+    return replace(made, start=start) if start is not None and isinstance(made, Renode) else made
 
 
 def held_out(name: str) -> Samples:

@@ -16,6 +16,7 @@ from xnorc.cli.arguments import (
     Limit,
     Port,
     ProgramDir,
+    StartTimeout,
     held_out,
     results_folder,
     target_of,
@@ -34,6 +35,7 @@ def command(
     emulator: Emulator = None,
     port: Port = None,
     baud: BaudRate = None,
+    start_timeout: StartTimeout = None,
     limit: Limit = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder for the report (default: PROGRAM/report/BOARD).")
@@ -54,7 +56,7 @@ def command(
         raise DataError("--data", "is missing", "an .npz with x and y, or digits, mnist:FILE, cifar10:FILE, a folder")
     program, samples = load(program_dir), held_out(data)
     samples = samples.take(slice(limit))
-    target = target_of(emulator, port, board, baud)
+    target = target_of(emulator, port, board, baud, start_timeout)
     folder = out or results_folder(program_dir) / "report" / target.name
     report = measure_live(program, samples, target, folder, data, None)
     finish(report, folder, as_json)

@@ -15,6 +15,7 @@ from xnorc.cli.arguments import (
     Limit,
     Port,
     ProgramDir,
+    StartTimeout,
     results_folder,
     samples_for,
     target_of,
@@ -31,6 +32,7 @@ def command(
     emulator: Emulator = None,
     port: Port = None,
     baud: BaudRate = None,
+    start_timeout: StartTimeout = None,
     data: Data = None,
     limit: Limit = 10,
     check: Annotated[bool, typer.Option("--check", help="Compare every tensor with the integer program.")] = False,
@@ -48,7 +50,7 @@ def command(
     from xnorc.program import load
 
     program = load(program_dir)
-    target = target_of(emulator, port, board, baud)
+    target = target_of(emulator, port, board, baud, start_timeout)
     x, y = samples_for(program, data, limit)
     rows: list[dict[str, Any]] = []
 

@@ -157,6 +157,8 @@ class Exchange:
         damaged = self._decoder.damaged
         heard = f"no answer within {time.monotonic() - started:.1f} s"
         heard += f", but {damaged} damaged frames" if damaged else ""
+        complained = getattr(self._stream, "complaint", str)()  # an emulator's last warning
+        heard += f"; its last complaint: {complained}" if complained else ""
         return LinkError(self.name, heard, "is the xnorc firmware running, is the baud rate right?")
 
     def _faulted(self) -> LinkError:

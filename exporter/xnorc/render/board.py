@@ -43,6 +43,7 @@ def render_board(board: Board) -> dict[str, str]:
             "platform": board.renode.platform,
             "uart": board.renode.uart,
             "mips": board.renode.hz // 10**6,
+            "hz": board.renode.hz,
             "vectors": address(memory.flash.origin),
         }
     files = ["board.h", "linker.ld"] + (["board.resc", "run.resc"] if board.renode is not None else [])

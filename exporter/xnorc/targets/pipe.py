@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import select
 import socket
 import subprocess
@@ -12,6 +14,9 @@ from collections.abc import Callable
 from typing import IO
 
 from xnorc.errors import ToolError
+
+SAID_BYTES = 65536  # as much of the end of what a child says is read for its last complaint
+COMPLAINT = re.compile(r"\[(WARNING|ERROR)\]|\b(WARNING|ERROR):")
 
 
 class ProcessStream:
@@ -24,6 +29,7 @@ class ProcessStream:
         stderr: the file that takes the child's standard error and output, read into the error when it ends too early.
         timeout: seconds a read waits for all of its bytes; None is without end.
         after: called once by `close` when the child is gone (removes files).
+        ends: ends the child and reaps it.
     """
 
     def __init__(
@@ -34,13 +40,14 @@ class ProcessStream:
         stderr: IO[bytes],
         timeout: float | None = None,
         after: Callable[[], None] | None = None,
+        ends: Callable[[subprocess.Popen[bytes]], None] | None = None,
     ) -> None:
         self.name, self.process, self.timeout = name, process, timeout
         self._link, self._stderr, self._after = link, stderr, after
         self._buffer = bytearray()
         self._ended = False
         self._end = weakref.finalize(
-            self, end, process
+            self, ends or end, process
         )  # also when nobody closes the stream, and at the interpreter's end
         link.setblocking(False)
 
@@ -127,6 +134,15 @@ class ProcessStream:
             )
         ending = "closed its UART" if status is None else f"ended with status {status}"
         return ToolError(self.name, ending + (f": {said[-1].strip()}" if said else ""))
+
+    def complaint(self) -> str:
+        """The last line with WARNING or ERROR that the child has said so far, or nothing."""
+        if self._stderr.closed:
+            return ""
+        # pread: the child writes at the offset of this very file
+        said = os.pread(self._stderr.fileno(), SAID_BYTES, max(0, os.fstat(self._stderr.fileno()).st_size - SAID_BYTES))
+        marked = [line for line in said.decode(errors="replace").splitlines() if COMPLAINT.search(line)]
+        return marked[-1].strip() if marked else ""
 
     def __enter__(self) -> ProcessStream:
         return self

@@ -3,17 +3,20 @@
 
 The build folder holds run.resc, rendered from the board file; it takes the firmware and the TCP port as variables.
 Renode gets a temporary directory of its own: at start it deletes what looks like an old one of its kind from the
-directory it is given.
+directory it is given.  `renode` may be a shell script around the emulator: it is started as a session of its own, whose
+whole group is ended.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -23,7 +26,8 @@ from xnorc.errors import BoardError, ToolError
 from xnorc.targets.pipe import ProcessStream
 from xnorc.targets.target import Target
 
-START_SECONDS = 60.0  # a cold start under mono on a busy machine
+START_SECONDS = 180.0  # a cold start under mono on a busy machine
+END_SECONDS = 5.0  # from the end of its input; Renode takes 0.8 s, and writes into its folder till then
 
 
 @dataclass(frozen=True)
@@ -73,31 +77,50 @@ class Renode(Target):
         said = tempfile.TemporaryFile()  # noqa: SIM115 (the stream closes it)
         port = free_port()
         commands = f"$elf=@{quoted(image.resolve())}; $port={port}; i @{quoted(script.resolve())}"
-        # Standard input stays open: the monitor ends when it closes, and `close` ends the process.
+        # Standard input stays open: the monitor ends when it closes.
         process = subprocess.Popen(
             [program, "--disable-xwt", "--console", "--plain", "-e", commands],
             stdin=subprocess.PIPE,
             stdout=said,
             stderr=said,
             env={**os.environ, "TMPDIR": scratch},
+            start_new_session=True,
         )
 
         def clean() -> None:
-            if process.stdin is not None:
-                process.stdin.close()
             shutil.rmtree(scratch, ignore_errors=True)
 
+        def stream(link: socket.socket) -> ProcessStream:
+            return ProcessStream("renode", process, link, said, timeout, clean, end_session)
+
         try:
-            link = connect(process, port, self.start)
-        except BaseException:
-            stream = ProcessStream("renode", process, socket.socket(), said, timeout, clean)
-            died = process.poll() is not None
-            failure = (
-                stream.failure() if died else ToolError("renode", f"did not open its socket within {self.start:g} s")
-            )
-            stream.close()
+            return stream(connect(process, port, self.start))
+        except BaseException as error:
+            failed = stream(socket.socket())
+            failure: BaseException = error
+            if isinstance(error, ChildProcessError):
+                failure = failed.failure()
+            elif isinstance(error, TimeoutError):
+                failure = self._late(failed)
+            failed.close()
             raise failure from None
-        return ProcessStream("renode", process, link, said, timeout, clean)
+
+    def _late(self, stream: ProcessStream) -> ToolError:
+        complained = stream.complaint()
+        what = f"did not open its socket within {self.start:g} s" + (f": {complained}" if complained else "")
+        return ToolError("renode", what, "--start-timeout gives it longer")
+
+
+def end_session(process: subprocess.Popen[bytes]) -> None:
+    """End Renode by the end of its input, the group that it leads by force, and reap it."""
+    if process.stdin is not None:
+        with suppress(OSError):
+            process.stdin.close()
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(END_SECONDS)
+    with suppress(ProcessLookupError, PermissionError):  # a script's child may outlive it
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def connect(process: subprocess.Popen[bytes], port: int, seconds: float) -> socket.socket:

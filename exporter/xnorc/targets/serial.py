@@ -38,15 +38,23 @@ class Serial(Target):
         Raises:
             ToolError: there is no such port, it is busy, or its URL is malformed; names the ports that exist.
         """
-        import serial
+        return open_port(self.port, self.baud or self.board.uart.baud, timeout)
 
-        baud = self.baud or self.board.uart.baud
-        try:
-            stream: Stream = serial.serial_for_url(self.port, baudrate=baud, timeout=timeout)
-        except (serial.SerialException, ValueError, OSError) as error:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise ToolError(self.port, f"cannot be opened: {reason}", ports()) from error
-        return stream
+
+def open_port(port: str, baud: int, timeout: float | None) -> Stream:
+    """A serial port by name or URL, 8N1.
+
+    Raises:
+        ToolError: see `Serial.open`.
+    """
+    import serial
+
+    try:
+        stream: Stream = serial.serial_for_url(port, baudrate=baud, timeout=timeout)
+    except (serial.SerialException, ValueError, OSError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ToolError(port, f"cannot be opened: {reason}", ports()) from error
+    return stream
 
 
 def ports() -> str:
