@@ -7,8 +7,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +28,7 @@ from xnorc.oracle.judge import Verdict, judge
 from xnorc.plan import plan
 from xnorc.program import Program, digest, save
 from xnorc.render.model import render_model
+from xnorc.writing import staged_folder
 
 PROBES = 6  # images on which each pass of the capture is checked, beside the example
 
@@ -174,32 +173,8 @@ def write(exported: Exported, out: Path) -> None:
     """
     if out.exists() and not (out.is_dir() and ((out / "program.json").exists() or not any(out.iterdir()))):
         raise DataError(str(out), "exists and is not an exported program", "another folder, or remove it")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        staged = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
-    except OSError as error:
-        raise DataError(str(out), f"cannot be written: {error.strerror}", "a writable folder") from error
-    try:
+    with staged_folder(out) as staged:
         _fill(exported, staged)
-        staged.chmod(0o755)
-        _swap(staged, out)
-    except BaseException:
-        shutil.rmtree(staged, ignore_errors=True)
-        raise
-
-
-def _swap(staged: Path, out: Path) -> None:
-    """Put `staged` in the place of `out`, and what else lay in `out` (reports, builds, notes) into it."""
-    if not out.exists():
-        staged.rename(out)
-        return
-    old = out.parent / f".{out.name}-old-{os.getpid()}"
-    out.rename(old)
-    staged.rename(out)
-    for entry in old.iterdir():
-        if not (out / entry.name).exists():
-            entry.rename(out / entry.name)
-    shutil.rmtree(old)
 
 
 def _fill(exported: Exported, folder: Path) -> None:

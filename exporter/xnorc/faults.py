@@ -36,6 +36,8 @@ def as_fault(error: Exception) -> XnorcError:
     said = " ".join(str(error).split())
     if isinstance(error, MemoryError):
         return XnorcError("memory", said or "there is not enough", "a smaller network or batch, or a larger machine")
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return XnorcError(str(error.filename), error.strerror.lower(), "check the path, its permissions and the disk")
     place = _node(error.__traceback__) or _line(error.__traceback__) or "xnorc"
     return Fault(place, f"{type(error).__name__}{': ' + said[:300] if said else ''}")
 

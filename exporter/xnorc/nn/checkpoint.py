@@ -22,18 +22,20 @@ from torch import nn
 from xnorc.errors import XnorcError
 from xnorc.nn.networks import make_network
 from xnorc.nn.recipe import Recipe, load_recipe, to_toml
+from xnorc.writing import staged_file, write_file
 
 
 def save(folder: Path, network: nn.Module, recipe: Recipe, run: dict[str, Any]) -> None:
     """Write model.pt, model.pt2, recipe.toml and run.json; `run` has `shape` (H, W, C) of an image."""
     network = network.cpu().eval()
-    torch.save(network.state_dict(), folder / "model.pt")
+    with staged_file(folder / "model.pt") as staged:
+        torch.save(network.state_dict(), staged)
     h, w, c = run["shape"]
-    with warnings.catch_warnings(), torch.no_grad():
+    with warnings.catch_warnings(), torch.no_grad(), staged_file(folder / "model.pt2") as staged:
         warnings.simplefilter("ignore", FutureWarning)  # torch.export on its own tree specifications
-        torch.export.save(torch.export.export(network, (torch.zeros(1, c, h, w),)), folder / "model.pt2")
-    (folder / "recipe.toml").write_text(to_toml(recipe), encoding="utf-8")
-    (folder / "run.json").write_text(json.dumps(run, indent=1) + "\n", encoding="utf-8")
+        torch.export.save(torch.export.export(network, (torch.zeros(1, c, h, w),)), staged)
+    write_file(folder / "recipe.toml", to_toml(recipe))
+    write_file(folder / "run.json", json.dumps(run, indent=1) + "\n")
 
 
 def read_run(folder: Path) -> dict[str, Any]:

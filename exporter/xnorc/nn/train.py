@@ -27,6 +27,7 @@ from xnorc.nn.learner import Learner
 from xnorc.nn.networks import with_choices
 from xnorc.nn.progress import Bar, Epoch, Recorder
 from xnorc.nn.recipe import Recipe, Stage, load_recipe, to_toml
+from xnorc.writing import staged_file
 
 ACCELERATORS = ("auto", "cpu", "gpu", "mps")
 PRECISIONS = ("32-true", "bf16-mixed")
@@ -191,7 +192,8 @@ class _Run:
                 continue
             accuracy = self.stage(phase, number, network, stage, teacher)
             if is_first():
-                torch.save({"network": network.state_dict(), "accuracy": accuracy}, done)
+                with staged_file(done) as staged:
+                    torch.save({"network": network.state_dict(), "accuracy": accuracy}, staged)
         return accuracy
 
     def stage(self, phase: str, number: int, network: nn.Module, stage: Stage, teacher: nn.Module | None) -> float:

@@ -23,6 +23,7 @@ from xnorc.program.node import Node
 from xnorc.program.program import Program
 from xnorc.program.schema import FORMAT, program_of
 from xnorc.program.tensor import Kind
+from xnorc.writing import recover
 
 JSON_LIMIT = 2**26  # bytes of program.json, 64 MiB: ReActNet-A's has 0.2
 CONSTANTS_LIMIT = 2**28  # bytes of all constants, 256 MiB: more than any microcontroller's flash
@@ -51,6 +52,8 @@ def load(folder: Path) -> Program:
 
 def _read(folder: Path) -> tuple[Any, dict[str, np.ndarray]]:
     file = folder / "program.json"
+    if not folder.exists() and folder.parent.is_dir():
+        recover(folder)
     if not file.is_file():
         hint = "make one with `xnorc export`"
         raise ProgramError(str(folder), "is no exported program: it holds no program.json", hint)

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from xnorc.report import pictures, tables
 from xnorc.report.results import Report
 from xnorc.report.rows import labels
+from xnorc.writing import write_file
 
 
 def page(report: Report) -> str:
@@ -29,7 +30,7 @@ def page(report: Report) -> str:
 
 def write_html(report: Report, path: Path) -> None:
     """Write `page(report)`."""
-    path.write_text(page(report), encoding="utf-8")
+    write_file(path, page(report))
 
 
 def _content(report: Report) -> dict[str, Any]:

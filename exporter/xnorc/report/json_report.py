@@ -13,6 +13,7 @@ import numpy as np
 
 from xnorc.report.results import Report
 from xnorc.targets import Target
+from xnorc.writing import write_file
 
 SCHEMA = 1
 
@@ -57,7 +58,7 @@ def document(report: Report) -> dict[str, Any]:
 
 def write_json(report: Report, path: Path) -> None:
     """Write `document(report)`."""
-    path.write_text(json.dumps(document(report), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    write_file(path, json.dumps(document(report), indent=2, allow_nan=False) + "\n")
 
 
 def _target(target: Target) -> dict[str, str]:
