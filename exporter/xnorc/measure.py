@@ -6,6 +6,7 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,21 @@ from xnorc import __version__
 from xnorc.data import Samples
 from xnorc.deploy import Device, running
 from xnorc.errors import DataError
+from xnorc.link.protocol import COUNTERS, FlashImage
 from xnorc.link.session import DeviceRun, Sample, Verify, stream_samples
 from xnorc.program import Program, digest
 from xnorc.program.saturation import saturation
-from xnorc.report.results import Accuracy, Agreement, Classification, Data, Report, wrong_samples
+from xnorc.report.latency import Latency
+from xnorc.report.results import (
+    Accuracy,
+    Agreement,
+    Classification,
+    Data,
+    Report,
+    StackUse,
+    top_share,
+    wrong_samples,
+)
 from xnorc.report.rows import Layer, Memory, flash_memory, layers, ram_memory, spans
 from xnorc.targets import Target
 from xnorc.targets.host import Host
@@ -38,6 +50,7 @@ def measure(
     pytorch: np.ndarray | None = None,
     on_sample: OnSample | None = None,
     on_text: OnText | None = None,
+    milliwatts: float | None = None,
 ) -> Report:
     """Run every sample as integer program, as C on this machine, and on the target.
 
@@ -47,6 +60,7 @@ def measure(
         pytorch: labels (N,) that the float model gave the same samples; None leaves PyTorch out.
         on_sample: called after each sample of the host and of the target.
         on_text: gets lines of text that the device prints.
+        milliwatts: power that the board takes while it runs, for an energy figure.
 
     Raises:
         DataError: the samples do not fit the program.
@@ -60,21 +74,46 @@ def measure(
     logits = program.run(samples.x)
     host = None
     if target.board is not None:
-        host, _ = _stream(program, samples, Host(), out, on_sample, on_text)
-    device, on = _stream(program, samples, target, out, on_sample, on_text)
-    return _report(program, samples, target, data_name, pytorch, logits, host, device, on)
+        host, *_ = _stream(program, samples, Host(), out, on_sample, on_text)
+    device, on, facts = _stream(program, samples, target, out, on_sample, on_text)
+    return _report(program, samples, target, data_name, pytorch, logits, host, device, on, facts, milliwatts)
 
 
 def _stream(
     program: Program, samples: Samples, target: Target, out: Path, on_sample: OnSample | None, on_text: OnText | None
-) -> tuple[DeviceRun, Device]:
+) -> tuple[DeviceRun, Device, Facts]:
     with running(program, target, out / target.name, on_text=on_text) as device:
 
         def told(sample: Sample) -> None:
             if on_sample is not None:
                 on_sample(target, sample)
 
-        return stream_samples(device.client, samples.x, samples.y, program, Verify.NONE, told), device
+        run = stream_samples(device.client, samples.x, samples.y, program, Verify.NONE, told)
+        return run, device, _facts(device)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a device said of itself after the run."""
+
+    hz: int | None
+    stack: StackUse | None
+    image_proved: bool | None
+
+
+def _facts(device: Device) -> Facts:
+    client, info = device.client, device.client.info
+    counted = info is not None and COUNTERS.get(info.counter, "") != "" and device.target.unit == "cycles"
+    stack = client.stack()
+    image = None if device.firmware is None else client.image()
+    proved = None
+    if image is not None and device.firmware is not None:
+        proved = image == FlashImage.of(device.firmware.image.binary.read_bytes())
+    return Facts(
+        hz=info.counter_hz if counted and info is not None else None,
+        stack=None if stack is None else StackUse(stack.reserve, stack.used),
+        image_proved=proved,
+    )
 
 
 def _report(
@@ -87,6 +126,8 @@ def _report(
     host: DeviceRun | None,
     device: DeviceRun,
     on: Device,
+    facts: Facts,
+    milliwatts: float | None,
 ) -> Report:
     steps, labels = on.plan.steps, logits.argmax(axis=1)
     rows = layers(program, steps, _counts(target, [round(t) for t in device.layer_ticks]))
@@ -102,6 +143,7 @@ def _report(
             program=float((labels == samples.y).mean()),
             host=on_host.accuracy,
             device=device.accuracy,
+            device_top5=top_share(device.logits, samples.y),
         ),
         agreement=Agreement(
             samples=len(samples),
@@ -116,6 +158,9 @@ def _report(
         memories=_memories(on, rows),
         count=float(np.mean(totals)) if totals else None,
         spread=(min(totals), max(totals)) if totals else None,
+        latency=Latency.of(totals, target.unit, facts.hz, device.seconds if facts.hz else None, milliwatts),
+        stack=facts.stack,
+        image_proved=facts.image_proved,
         notes=program.notes,
         clipped=tuple(each for each in saturation(program, samples.x[:CLIPPED]) if each.clipped),
         wrong=wrong_samples(samples.x, device.labels, samples.y),

@@ -124,7 +124,7 @@ def test_the_json_report_has_the_fields_that_others_read(tmp_path: Path) -> None
     read = json.loads((tmp_path / "report.json").read_text())
     assert read == json.loads(json.dumps(document(report())))
     assert read["schema"] == {"name": "xnorc.report", "version": 1}
-    assert read["accuracy"] == {"pytorch": 4 / 7, "program": 4 / 7, "host": None, "device": 4 / 7}
+    assert read["accuracy"] == {"pytorch": 4 / 7, "program": 4 / 7, "host": None, "device": 4 / 7, "device_top5": None}
     assert read["agreement"]["device_logits"] == 7
     assert read["data"] == {"name": "toy", "samples": 8, "classes": ["zero", "one", "two"], "caveat": "only for tests"}
     assert read["target"]["board"] == "mps2_an386"

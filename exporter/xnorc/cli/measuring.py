@@ -19,7 +19,13 @@ if TYPE_CHECKING:
 
 
 def measure_live(
-    program: Program, samples: Samples, target: Target, out: Path, data_name: str, pytorch: np.ndarray | None
+    program: Program,
+    samples: Samples,
+    target: Target,
+    out: Path,
+    data_name: str,
+    pytorch: np.ndarray | None,
+    milliwatts: float | None = None,
 ) -> Report:
     """`measure` with a progress bar per target that shows the accuracy so far."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
@@ -52,6 +58,7 @@ def measure_live(
             pytorch=pytorch,
             on_sample=seen,
             on_text=heard,
+            milliwatts=milliwatts,
         )
 
 
@@ -59,7 +66,7 @@ def finish(report: Report, out: Path, as_json: bool) -> None:
     """Write report.json and report.html into `out`, and print the tables (or the JSON)."""
     from xnorc.report.html import write_html
     from xnorc.report.json_report import document, write_json
-    from xnorc.report.tables import accuracy_table, layer_table, memory_table, summary
+    from xnorc.report.tables import accuracy_table, layer_table, memory_table, percent, stack_line, summary
 
     out.mkdir(parents=True, exist_ok=True)
     write_json(report, out / "report.json")
@@ -71,6 +78,15 @@ def finish(report: Report, out: Path, as_json: bool) -> None:
     if report.memories:
         console.print(memory_table(report.memories))
     console.print(accuracy_table(report.accuracy, report.agreement, f"{report.target.name} ({report.target.kind})"))
+    top5 = report.accuracy.device_top5
+    if top5 is not None:
+        console.print(f"top-5 accuracy of {report.target.name}: {percent(top5)}")
+    if report.latency is not None:
+        console.print(report.latency.text, soft_wrap=True)
+    if report.stack is not None:
+        console.print(stack_line(report))
+    if report.image_proved is False:
+        console.print("[yellow]the image in the device's flash is not the one built here[/]")
     if report.data.caveat:
         console.print(report.data.caveat, style="yellow")
     for each in report.clipped:

@@ -40,6 +40,13 @@ def command(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder for the report (default: PROGRAM/report/BOARD).")
     ] = None,
+    current: Annotated[
+        float | None,
+        typer.Option("--current-ma", min=0.0, help="mA that the board takes while it runs.", show_default=False),
+    ] = None,
+    volts: Annotated[
+        float | None, typer.Option("--volts", min=0.0, help="Its supply: energy is computed.", show_default=False)
+    ] = None,
     as_json: bool = JSON,
 ) -> None:
     """Stream labelled samples to a program and report accuracy, memory and instructions (or cycles) per layer.
@@ -54,11 +61,16 @@ def command(
 
     if data is None:
         raise DataError("--data", "is missing", "an .npz with x and y, or digits, mnist:FILE, cifar10:FILE, a folder")
+    if (current is None) != (volts is None):
+        raise DataError("--current-ma", "and --volts go together", "energy is current times voltage times time")
+    power = None if current is None or volts is None else current * volts
     program, samples = load(program_dir), held_out(data)
     samples = samples.take(slice(limit))
     target = target_of(emulator, port, board, baud, start_timeout)
+    if power is not None and target.unit != "cycles":
+        raise DataError("--current-ma", f"{target.kind} has no time to compute energy from", "give --port of a board")
     folder = out or results_folder(program_dir) / "report" / target.name
-    report = measure_live(program, samples, target, folder, data, None)
+    report = measure_live(program, samples, target, folder, data, None, power)
     finish(report, folder, as_json)
     if not agrees(report):
         raise typer.Exit(1)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from xnorc.program.saturation import Saturation
+from xnorc.report.latency import Latency
 from xnorc.report.rows import Layer, Memory, Span
 from xnorc.targets import Target
 
@@ -58,12 +59,36 @@ def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Accuracy:
-    """Share of right labels, 0 to 1, wherever the same samples were run; None where they were not."""
+    """Share of right labels, 0 to 1, wherever the same samples were run; None where they were not.
+
+    `device_top5`: share of the samples whose truth is among the device's five greatest logits; None up to 5 classes.
+    """
 
     pytorch: float | None = None
     program: float | None = None
     host: float | None = None
     device: float | None = None
+    device_top5: float | None = None
+
+
+def top_share(logits: np.ndarray, truths: np.ndarray, most: int = 5) -> float | None:
+    """Share of the samples of known truth whose truth is among the `most` greatest logits (N, classes).
+
+    Of equal logits the lower class comes first, as for the label.  None without truths, or without more classes.
+    """
+    known = np.asarray(truths) >= 0
+    if not known.any() or logits.shape[1] <= most:
+        return None
+    order = np.argsort(-logits[known].astype(np.int64), axis=1, kind="stable")[:, :most]
+    return float((order == np.asarray(truths)[known][:, None]).any(axis=1).mean())
+
+
+@dataclass(frozen=True)
+class StackUse:
+    """Bytes of RAM set aside for the stack, and how many of them the device found used since its reset."""
+
+    reserve: int
+    used: int
 
 
 @dataclass(frozen=True)
@@ -110,6 +135,9 @@ class Report:
         spread: least and greatest of these counts.
         arena: places of tensors over time; arena_bytes long.
         memories: what flash and RAM are used for.
+        latency: of one inference, over all samples; None where nothing is counted.
+        stack: measured by the device; None where it cannot tell.
+        image_proved: whether the image in flash is the one built; None where the device cannot tell.
         notes: what lowering assumed, proved or measured.
         clipped: tensors that clip values of the first samples, beyond what calibration foresaw.
         wrong: some of the samples that the device got wrong.
@@ -129,6 +157,9 @@ class Report:
     memories: tuple[Memory, ...] = ()
     count: float | None = None
     spread: tuple[float, float] | None = None
+    latency: Latency | None = None
+    stack: StackUse | None = None
+    image_proved: bool | None = None
     notes: tuple[str, ...] = ()
     clipped: tuple[Saturation, ...] = ()
     wrong: tuple[Wrong, ...] = ()

@@ -56,6 +56,12 @@ def memory_table(memories: Sequence[Memory]) -> Table:
     return table
 
 
+def stack_line(report: Report) -> str:
+    """What the device measured of its stack; empty where it cannot tell."""
+    found = report.stack
+    return "" if found is None else f"stack: {number(found.used)} of {number(found.reserve)} bytes have been in use"
+
+
 def accuracy_lines(accuracy: Accuracy, agreement: Agreement, device: str) -> tuple[tuple[str, float | None, str], ...]:
     """(where, share or None, what it equals) of the four places, in the way of the data."""
     whole = agreement.samples
