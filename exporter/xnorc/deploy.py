@@ -10,6 +10,7 @@ from pathlib import Path
 
 from xnorc.build import Firmware, build_firmware, build_host
 from xnorc.link.client import Client
+from xnorc.link.protocol import Info
 from xnorc.plan import Plan
 from xnorc.program import Program, digest
 from xnorc.targets import Target
@@ -61,5 +62,22 @@ def running(
         client = Client(stream, name=target.name, on_text=on_text)
         client.connect(digest=digest(program))
         yield Device(target, planned, firmware, client)
+    finally:
+        stream.close()
+
+
+def prove(program: Program, target: Target, firmware: Firmware, on_text: Callable[[str], None] | None = None) -> Info:
+    """See that a board which was just flashed has booted, and that what it runs is what was built.
+
+    Raises:
+        LinkError: no answer, another program, another image; the CRC-32 is taken by the board, over its own flash.
+        ToolError: the port cannot be opened.
+    """
+    stream = target.open(firmware.image.elf)
+    try:
+        client = Client(stream, name=target.name, on_text=on_text)
+        info = client.connect(digest=digest(program))
+        client.prove(firmware.image.binary.read_bytes())
+        return info
     finally:
         stream.close()

@@ -48,6 +48,10 @@ class ToolError(XnorcError):
     """A compiler, emulator or flashing tool is missing or failed."""
 
 
+class FlashError(XnorcError):
+    """A board could not be flashed, or an image file cannot be; the hint says what state the board is in."""
+
+
 class LinkError(XnorcError):
     """The device did not answer, or answered with an error."""
 

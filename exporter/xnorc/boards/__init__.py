@@ -10,7 +10,7 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
-from xnorc.boards.board import Board, Clock, Memory, Qemu, Region, Renode, Uart, Write
+from xnorc.boards.board import Board, Clock, Flash, Memory, Qemu, Region, Renode, Uart, Write
 from xnorc.boards.schema import CORES, parse, uart_ips
 from xnorc.boards.table import closest
 from xnorc.errors import BoardError
@@ -20,6 +20,7 @@ __all__ = [
     "CORES",
     "Board",
     "Clock",
+    "Flash",
     "Memory",
     "Qemu",
     "Region",

@@ -78,6 +78,32 @@ class Renode:
 
 
 @dataclass(frozen=True)
+class Flash:
+    """How the board is flashed.
+
+    Attributes:
+        by: a way of `xnorc.flash`: a file of its folder ways/.
+        chips: product ids that the chip's own bootloader may give; empty: any that is known.
+        entry: how its bootloader is entered: "dtr_rts" or "button".
+        reset, boot0: the modem line that acts on each ("rts", "dtr"; with "-" before it, when it is not asserted).
+        words: what a person is to do, in the words printed on the board.
+        family: UF2 family id; 0 without.
+        volume: what the drive's INFO_UF2.TXT calls the board (`Board-ID`); empty: any.
+        target: the name that a debugger has for the chip.
+    """
+
+    by: str
+    chips: tuple[int, ...] = ()
+    entry: str = "button"
+    reset: str = "rts"
+    boot0: str = "dtr"
+    words: str = ""
+    family: int = 0
+    volume: str = ""
+    target: str = ""
+
+
+@dataclass(frozen=True)
 class Board:
     """One board file.  Equal files give equal boards wherever they lie."""
 
@@ -91,3 +117,4 @@ class Board:
     init: tuple[Write, ...]
     qemu: Qemu | None
     renode: Renode | None
+    flash: Flash | None = None

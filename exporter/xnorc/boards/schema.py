@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from xnorc.boards.board import Board, Clock, Memory, Qemu, Region, Renode, Uart, Write
+from xnorc.boards.board import Board, Clock, Flash, Memory, Qemu, Region, Renode, Uart, Write
 from xnorc.boards.renode_platforms import contradiction
 from xnorc.boards.table import Table, show
 from xnorc.inert import is_inert
@@ -42,6 +42,7 @@ def parse(data: Mapping[str, Any], where: str, stem: str) -> Board:
         init=tuple(write(step) for step in top.tables("init")),
         qemu=qemu(top.table("qemu", optional=True), clock),
         renode=renode(top.table("renode", optional=True), clock, core, wire.ip),
+        flash=flash(top.table("flash", optional=True)),
     )
     top.done()
     return board
@@ -148,5 +149,29 @@ def renode(table: Table, clock: int, core: str, ip: str) -> Renode | None:
     wrong = contradiction(found.platform, found.uart, core, ip)
     if wrong is not None:
         table.fail(*wrong)
+    table.done()
+    return found
+
+
+LINES = ("rts", "dtr", "-rts", "-dtr")
+
+
+def flash(table: Table) -> Flash | None:
+    """Which ways there are is the business of `xnorc.flash`, which says so where it meets an unknown one."""
+    if not table.data:
+        return None
+    found = Flash(
+        by=table.text("by", r"[a-z][a-z0-9_]*", "a way to flash: stm32, uf2, probe"),
+        chips=table.integers("chips", 0, 0xFFFF),
+        entry=table.choice("entry", ("dtr_rts", "button"), "button"),
+        reset=table.choice("reset", LINES, "rts"),
+        boot0=table.choice("boot0", LINES, "dtr"),
+        words=table.text("words", r"[^\n\x00-\x1f]*", "one line of text", ""),
+        family=table.integer("family", 0, 0xFFFFFFFF, 0),
+        volume=table.text("volume", r"[\x20-\x7e]*", "the Board-ID of the drive's INFO_UF2.TXT", ""),
+        target=table.text("target", r"\w*", "a target of `pyocd list --targets`", ""),
+    )
+    if found.reset.lstrip("-") == found.boot0.lstrip("-"):
+        table.fail("boot0", "is the line of flash.reset", "two different modem lines")
     table.done()
     return found

@@ -39,8 +39,8 @@ class Table:
             self.fail(key, f"is {show(value)}", accepted)
         return int(value)
 
-    def text(self, key: str, pattern: str, accepted: str) -> str:
-        value = self.get(key, accepted)
+    def text(self, key: str, pattern: str, accepted: str, default: Any = REQUIRED) -> str:
+        value = self.get(key, accepted, default)
         if not isinstance(value, str) or not re.fullmatch(pattern, value):
             self.fail(key, f"is {value!r}", accepted)
         return str(value)
@@ -51,8 +51,16 @@ class Table:
             self.fail(key, f"is {value!r}", "a list of strings")
         return tuple(value)
 
-    def choice(self, key: str, choices: tuple[str, ...]) -> str:
-        value = self.get(key, ", ".join(choices))
+    def integers(self, key: str, low: int, high: int) -> tuple[int, ...]:
+        accepted = f"a list of whole numbers {show(low)}..{show(high)}"
+        value = self.get(key, accepted, [])
+        numbers = isinstance(value, list) and all(type(item) is int and low <= item <= high for item in value)
+        if not numbers:
+            self.fail(key, f"is {value!r}", accepted)
+        return tuple(value)
+
+    def choice(self, key: str, choices: tuple[str, ...], default: Any = REQUIRED) -> str:
+        value = self.get(key, ", ".join(choices), default)
         if value not in choices:
             self.fail(key, f"is {value!r}{closest(str(value), choices)}", ", ".join(choices))
         return str(value)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from xnorc.boards import Board
-from xnorc.targets.serial import open_port
+from xnorc.targets.port import open_port
 from xnorc.targets.stream import Stream
 from xnorc.targets.target import Target
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from xnorc.boards import Board
-from xnorc.errors import ToolError
+from xnorc.targets.port import open_port
 from xnorc.targets.stream import Stream
 from xnorc.targets.target import Target
 
@@ -38,28 +38,5 @@ class Serial(Target):
         Raises:
             ToolError: there is no such port, it is busy, or its URL is malformed; names the ports that exist.
         """
-        return open_port(self.port, self.baud or self.board.uart.baud, timeout)
-
-
-def open_port(port: str, baud: int, timeout: float | None) -> Stream:
-    """A serial port by name or URL, 8N1.
-
-    Raises:
-        ToolError: see `Serial.open`.
-    """
-    import serial
-
-    try:
-        stream: Stream = serial.serial_for_url(port, baudrate=baud, timeout=timeout)
-    except (serial.SerialException, ValueError, OSError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ToolError(port, f"cannot be opened: {reason}", ports()) from error
-    return stream
-
-
-def ports() -> str:
-    """The serial ports of this machine, for a hint."""
-    from serial.tools.list_ports import comports
-
-    found = [f"{port.device} ({port.description})" for port in sorted(comports())]
-    return "ports here: " + (", ".join(found) or "none")
+        stream: Stream = open_port(self.port, self.baud or self.board.uart.baud, timeout=timeout)
+        return stream
