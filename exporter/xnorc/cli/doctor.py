@@ -35,7 +35,13 @@ PROGRAMS = (
     ("arm-none-eabi-gcc", "building firmware", "apt-get install gcc-arm-none-eabi libnewlib-arm-none-eabi", True),
     ("qemu-system-arm", "emulated boards", "apt-get install qemu-system-arm", True),
     ("renode", "the board stm32f4_discovery without a board", "see renode.io, release 1.15.3", False),
-    ("renode-test", "the Robot tests", "comes with Renode", False),
+    (
+        "renode-test",
+        "the Robot tests",
+        "comes with Renode; for the python3 that it calls: pip install robotframework==6.1 robotframework-retryfailed "
+        "psutil pyyaml",
+        False,
+    ),
 )
 DISTRIBUTIONS = (
     ("torch", "capturing and training networks", "pip install 'xnorc[export]' torch==2.13.0", False),
