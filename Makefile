@@ -14,7 +14,7 @@ BIN    := $(VENV)/bin
 DEMO   := build/demo
 export PYTHONDONTWRITEBYTECODE := 1
 
-PACKAGES := gcc libc6-dev python3-venv gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm
+PACKAGES := gcc libc6-dev python3-venv gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm stm32flash
 TOOLS    := gcc arm-none-eabi-gcc qemu-system-arm
 
 .PHONY: help demo test fuzz mutants lint format bench setup system clean

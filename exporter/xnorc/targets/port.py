@@ -26,9 +26,10 @@ def open_port(port: str, baud: int, timeout: float | None = 5.0, *, even_parity:
     import serial
 
     parities = (serial.PARITY_EVEN, serial.PARITY_NONE) if even_parity else (serial.PARITY_NONE,)
+    longest = None if "://" in port else 10.0  # s of a write; pyserial has none for RFC 2217
     for parity in parities:
         try:
-            stream = serial.serial_for_url(port, baudrate=baud, timeout=0.0, write_timeout=10, parity=parity)
+            stream = serial.serial_for_url(port, baudrate=baud, timeout=0.0, write_timeout=longest, parity=parity)
             stream.timeout = timeout  # sets the port up once more: a pty says only now that it has no parity
             return stream
         except (serial.SerialException, ValueError, *BROKEN) as error:
