@@ -258,6 +258,11 @@ void bnn_iconv2d_ref(const bnn_iconv2d_t *node, const void *in, void *out);
 // inputs that do not exist.  scratch: 2 * pairs int16.
 void bnn_iconv2d_quads(const bnn_iconv2d_t *node, const void *in, void *out, void *scratch);
 
+// By weights unpacked into RAM, for maps of many pixels.  groups is 1, weights are int8 or signs, thr2 is NULL, no sum
+// reaches 2^30.  scratch, in int32: n + (n + classes of thresholds) * (out_ch rounded up to 4), n being kh * kw * in_ch
+// rounded up to an even number, 4 at least.
+void bnn_iconv2d_stem(const bnn_iconv2d_t *node, const void *in, void *out, void *scratch);
+
 // groups == in_ch == out_ch.  Here weights, or wide where in_kind is I16, is ((out_ch + 3) / 4, kh, kw, 4): channels side
 // by side, 0 for those that do not exist.  scratch: 8 bytes for each of kh * kw.
 void bnn_iconv2d_depthwise(const bnn_iconv2d_t *node, const void *in, void *out, void *scratch);

@@ -8,8 +8,9 @@ import pytest
 
 from xnorc.plan.kernel import kernels_of, shrinks
 from xnorc.plan.kernels.affine import fits_48_bits
-from xnorc.program import Kind, Tensor
+from xnorc.program import Kind, Tensor, Window, from_map
 from xnorc.program.nodes.affine import Affine
+from xnorc.program.nodes.iconv2d import IConv2d
 
 
 @pytest.mark.parametrize(
@@ -68,3 +69,35 @@ def test_48_bits_are_filled_and_not_passed(mul: int, add: int, shift: int, fits:
 def test_the_fast_kernel_from_32_bits_takes_shifts_of_a_word(shift: int, fast: bool) -> None:
     names = [kernel.function for kernel in kernels_of(affine(1, 0, shift), (Tensor("x", (1, 1, 1), Kind.I32),))]
     assert names == (["bnn_affine_i32", "bnn_affine_ref"] if fast else ["bnn_affine_ref"])
+
+
+def iconv2d(h: int, in_ch: int = 3, groups: int = 1, thr2: int | None = None, weight: int = 3) -> IConv2d:
+    shape = (h, 1, 4)
+    thr, above = np.zeros(shape, np.int32), None if thr2 is None else np.full(shape, thr2, np.int32)
+    return IConv2d(
+        name="n", inputs=("x",), output=Tensor("y", shape, Kind.BIT), window=Window(kh=1, kw=1), groups=groups,
+        weights=np.full((4, 1, 1, in_ch // groups), weight, np.int8),
+        thresholds=from_map(thr, np.zeros(4, bool), above),
+    )  # fmt: skip
+
+
+def variants(conv: IConv2d, kind: Kind, in_ch: int) -> list[str]:
+    return [kernel.label for kernel in kernels_of(conv, (Tensor("x", (conv.output.shape[0], 1, in_ch), kind),))]
+
+
+@pytest.mark.parametrize(
+    ("conv", "kind", "in_ch", "expected"),
+    [
+        (iconv2d(8), Kind.U8, 3, ["stem", "quads", "ref"]),
+        (iconv2d(7), Kind.U8, 3, ["quads", "stem", "ref"]),
+        (iconv2d(8, weight=-1), Kind.U8, 3, ["stem", "signs", "ref"]),
+        (iconv2d(8, in_ch=8, groups=2), Kind.U8, 8, ["quads", "ref"]),
+        (iconv2d(8, thr2=5), Kind.U8, 3, ["quads", "ref"]),
+        (iconv2d(8, in_ch=258, weight=127), Kind.I16, 258, ["stem", "quads", "ref"]),
+        (iconv2d(8, in_ch=259, weight=127), Kind.I16, 259, ["quads", "ref"]),
+    ],
+)
+def test_weights_are_unpacked_for_maps_whose_sums_stay_below_2_to_the_30(
+    conv: IConv2d, kind: Kind, in_ch: int, expected: list[str]
+) -> None:
+    assert variants(conv, kind, in_ch) == expected

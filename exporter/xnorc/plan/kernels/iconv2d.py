@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Kernels of IConv2d: sign tables where all weights are +-1, channels side by side in depthwise ones, quads of output
-channels elsewhere."""
+"""Kernels of IConv2d: weights unpacked into RAM for maps, where it suffices; channels side by side in depthwise ones;
+sign tables where all weights are +-1; quads of output channels elsewhere."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from xnorc.program import Kind, Node, Tensor, words
 from xnorc.program.nodes.iconv2d import IConv2d
 
 TAP = 8  # bytes of scratch for each tap of a window at the border
+MAP = 8  # pixels from which on unpacking all weights is repaid
+FAR = 2**30  # sums that bnn_iconv2d_stem holds stay below
 
 
 def kernels(node: Node, tensors: tuple[Tensor, ...]) -> list[Kernel]:
@@ -49,12 +51,33 @@ def kernels(node: Node, tensors: tuple[Tensor, ...]) -> list[Kernel]:
         return [fast, slow] if not wide or tensors[0].kind is Kind.I16 else [slow]
     if wide:
         return [Kernel(function="bnn_iconv2d_ref", build=plain)]
+    packing = signs if conv.is_binary else plain
+    reference = Kernel(function="bnn_iconv2d_ref", build=packing)
     if conv.is_binary:
         scratch = words(fan_in) * (128 * 4 + 32 * 2)
-        fast = Kernel(function="bnn_iconv2d_signs", build=signs, scratch=scratch, takes_scratch=True)
-        return [fast, Kernel(function="bnn_iconv2d_ref", build=signs)]
-    fast = Kernel(function="bnn_iconv2d_quads", build=quads, scratch=4 * ((fan_in + 1) // 2), takes_scratch=True)
-    return [fast, Kernel(function="bnn_iconv2d_ref", build=plain)]
+        small = Kernel(function="bnn_iconv2d_signs", build=signs, scratch=scratch, takes_scratch=True)
+    else:
+        small = Kernel(function="bnn_iconv2d_quads", build=quads, scratch=4 * ((fan_in + 1) // 2), takes_scratch=True)
+    if not unpacks(conv, tensors[0]):
+        return [small, reference]
+    unpacked = Kernel(function="bnn_iconv2d_stem", build=packing, scratch=stem_scratch(conv), takes_scratch=True)
+    is_map = conv.output.shape[0] * conv.output.shape[1] >= MAP
+    return [unpacked, small, reference] if is_map else [small, unpacked, reference]
+
+
+def unpacks(conv: IConv2d, source: Tensor) -> bool:
+    """True where bnn_iconv2d_stem can run the node."""
+    interval = conv.thresholds is not None and conv.thresholds.thr2 is not None
+    return conv.groups == 1 and not interval and max(abs(b) for b in conv.sum_bounds(*source.kind.range)) < FAR
+
+
+def stem_scratch(conv: IConv2d) -> int:
+    """Bytes of RAM for bnn_iconv2d_stem: starts, a window and all weights, 4 each."""
+    fan_in = int(np.prod(conv.weights.shape[1:]))
+    inputs, lanes = max(4, fan_in + fan_in % 2), -(-conv.output.shape[2] // 4) * 4
+    thr = None if conv.thresholds is None else conv.thresholds.thr
+    classes = 1 if thr is None else thr.shape[0] * thr.shape[1]
+    return 4 * (inputs + (inputs + classes) * lanes)
 
 
 def side_by_side(weights: np.ndarray) -> np.ndarray:

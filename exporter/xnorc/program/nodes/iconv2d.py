@@ -44,7 +44,7 @@ class IConv2d(Node):
         """True where every weight is -1 or +1."""
         return bool(np.isin(self.weights, (-1, 1)).all())
 
-    def _sum_bounds(self, low: int, high: int) -> Bounds:
+    def sum_bounds(self, low: int, high: int) -> Bounds:
         """Bounds of any partial sum, whatever taps are skipped."""
         if self.window.pad_mode == "constant":
             low, high = min(low, self.window.pad_value), max(high, self.window.pad_value)
@@ -57,7 +57,7 @@ class IConv2d(Node):
     def dot(self, x: np.ndarray) -> np.ndarray:
         """x (N, h, w, in_ch) -> int32 sums (N, out_h, out_w, out_ch)."""
         low, high = np.iinfo(x.dtype).min, np.iinfo(x.dtype).max
-        bound = min(max(abs(b) for b in self._sum_bounds(int(low), int(high))), INT32)  # verify() has proved the latter
+        bound = min(max(abs(b) for b in self.sum_bounds(int(low), int(high))), INT32)  # verify() has proved the latter
         return windowed_sum(x, self.weights, self.window, self.groups, self.window.pad_value, bound)
 
     def unclamped(self, *arrays: np.ndarray) -> np.ndarray | None:
@@ -86,7 +86,7 @@ class IConv2d(Node):
             self.requant.check(self.name, self.output)
 
     def verify(self, tensors: tuple[Tensor, ...], bounds: tuple[Bounds, ...]) -> Bounds:
-        reach = self._sum_bounds(*bounds[0])
+        reach = self.sum_bounds(*bounds[0])
         expect(max(abs(b) for b in reach) < INT32, self, f"sums within {reach} exceed int32")
         result = super().verify(tensors, bounds)
         if self.thresholds is not None:
@@ -101,7 +101,7 @@ class IConv2d(Node):
     def bounds(self, *bounds: Bounds) -> Bounds:
         if self.thresholds is not None:
             return 0, 1
-        reach = self._sum_bounds(*bounds[0])
+        reach = self.sum_bounds(*bounds[0])
         return reach if self.requant is None else self.requant.bounds(reach)
 
     def macs(self, *tensors: Tensor) -> int:
