@@ -70,6 +70,8 @@ def measure(
         raise DataError(
             data_name or "data", f"images are {samples.shape}", f"{program.name} takes {program.input.shape}"
         )
+    if program.normalisation is not None:
+        program.normalisation.check(samples.mean, samples.std, data_name or "data")
     program.check_labels(samples.y, data_name or "data")
     logits = program.run(samples.x)
     host = None

@@ -280,7 +280,7 @@ def test_run_on_the_host_needs_no_board_and_no_data(need: Callable[..., None], c
         (("inspect", "nowhere"), ("nowhere", "xnorc export")),
         (("build", "PROGRAM", "--board", "mps2_an38"), ("mps2_an38", "boards")),
         (("run", "PROGRAM", "--emulator", "bochs"), ("bochs", "qemu")),
-        (("run", "PROGRAM", "--emulator", "qemu", "--port", "/dev/null"), ("--port", "both")),
+        (("run", "PROGRAM", "--emulator", "host", "--port", "/dev/null"), ("--port", "both")),
         (("run", "PROGRAM", "--board", "stm32f4_discovery", "--emulator", "qemu"), ("stm32f4_discovery", "qemu")),
         (("run", "PROGRAM", "--limit", "0"), ("--limit", "--help")),
         (("export", "model.npz", "--out", "out"), ("model.npz", ".pt2")),

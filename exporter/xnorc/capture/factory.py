@@ -7,6 +7,7 @@ import importlib
 import os
 import sys
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,14 @@ from xnorc.capture.patches import patched
 from xnorc.capture.trace import one_line, user_line
 from xnorc.errors import CaptureError
 
-PREFIX = "module."  # what DataParallel and its distributed sibling put before every name
+# What wraps a network for training, and the word it puts before every name.
+PREFIXES = {
+    "module.": "DataParallel",
+    "_orig_mod.": "torch.compile",
+    "model.": "a LightningModule",
+    "net.": "a LightningModule",
+    "network.": "a LightningModule",
+}
 NESTED = ("state_dict", "model_state_dict", "model", "net")  # where training scripts keep the state dict
 
 
@@ -57,15 +65,33 @@ def load_factory(
             factory = getattr(factory, part, None)
         if not callable(factory):
             raise CaptureError(spec, f"{name} has no callable {attribute}", "a function or class without arguments")
-        try:
-            built = factory()
-        except Exception as error:
-            raise CaptureError(user_line(error) or spec, f"the factory fails: {one_line(error)}") from error
+        built = _built(spec, factory)
+        told: list[str] = notes if notes is not None else []
+        if state_dict_path is not None:
+            load_state(built, state_dict_path, told)
+        elif not _equal(built, _built(spec, factory)):
+            told.append(f"{spec} gives other weights each time it is called: they are random, no --state was given")
+    return built
+
+
+def _built(spec: str, factory: Callable[[], Any]) -> nn.Module:
+    try:
+        built = factory()
+    except Exception as error:
+        raise CaptureError(user_line(error) or spec, f"the factory fails: {one_line(error)}") from error
     if not isinstance(built, nn.Module):
         raise CaptureError(spec, f"returned a {type(built).__name__}", "a torch.nn.Module")
-    if state_dict_path is not None:
-        load_state(built, state_dict_path, notes if notes is not None else [])
     return built
+
+
+def _equal(one: nn.Module, other: nn.Module) -> bool:
+    """Whether two modules hold the same numbers."""
+    held, again = one.state_dict(), other.state_dict()
+    return held.keys() == again.keys() and all(
+        value.shape == again[key].shape and value.equal(again[key])
+        for key, value in held.items()
+        if isinstance(value, torch.Tensor) and not value.is_meta
+    )
 
 
 def load_state(module: nn.Module, path: str | os.PathLike[str], notes: list[str]) -> None:
@@ -84,9 +110,7 @@ def load_state(module: nn.Module, path: str | os.PathLike[str], notes: list[str]
         odd = next(key for key, value in state.items() if not isinstance(value, torch.Tensor))
         raise CaptureError(str(path), f"entry `{odd}` is not a tensor", "a state dict")
     own = module.state_dict()
-    if state and all(key.startswith(PREFIX) for key in state) and not all(key.startswith(PREFIX) for key in own):
-        notes.append(f"{path}: removed the prefix `{PREFIX}` of DataParallel from {len(state)} names")
-        state = {key[len(PREFIX) :]: value for key, value in state.items()}
+    state = _unwrapped(state, set(own), str(path), notes)
     for key in own:
         if key not in state and key.endswith("num_batches_tracked"):  # older checkpoints lack it; eval mode ignores it
             state = state | {key: own[key]}
@@ -102,6 +126,23 @@ def load_state(module: nn.Module, path: str | os.PathLike[str], notes: list[str]
     except RuntimeError as error:
         lines = [line.strip() for line in str(error).splitlines()[1:]] or [str(error)]
         raise CaptureError(str(path), lines[0][:200], "a checkpoint of this very model") from error
+
+
+def _unwrapped(state: dict[str, Any], own: set[str], path: str, notes: list[str]) -> dict[str, Any]:
+    """`state` without the prefixes of wrappers, one inside the other, where that brings it to the names of `own`.
+
+    A LightningModule may hold more than the network (losses, metrics): what lies beside the prefix is left out then.
+    """
+    while not own & state.keys():
+        found = next((p for p in PREFIXES if any(key.startswith(p) for key in state)), None)
+        if found is None:
+            break
+        kept = {key[len(found) :]: value for key, value in state.items() if key.startswith(found)}
+        beside = len(state) - len(kept)
+        left = f"; {beside} names beside them are left out" if beside else ""
+        notes.append(f"{path}: removed the prefix `{found}` of {PREFIXES[found]} from {len(kept)} names{left}")
+        state = kept
+    return state
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -171,7 +171,9 @@ def normal_form(
         if node.op == "call_function" and not is_known(node):
             work.note(f"{where(node)}: {op_name(node)} is not known; its result is taken as real-valued")
     points = find_points(gm, values)
-    return Captured(gm, values, example, points, tuple(work.proofs), tuple(work.notes), traced.eager, tuple(work.moved))
+    return Captured(
+        gm, values, example, points, tuple(work.proofs), (*traced.notes, *work.notes), traced.eager, tuple(work.moved)
+    )
 
 
 def _default_bounds(kind: torch.dtype) -> Range:

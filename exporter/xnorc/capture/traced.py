@@ -20,8 +20,10 @@ class Traced:
             example in every bit.
         example: one input of batch 1.
         eager: the network as it was given.
+        notes: what a user should know of how it was given.
     """
 
     graph: fx.GraphModule
     example: torch.Tensor
     eager: Eager
+    notes: tuple[str, ...] = ()

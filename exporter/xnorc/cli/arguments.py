@@ -188,6 +188,8 @@ def samples_for(program: Program, name: str | None, limit: int | None) -> tuple[
     samples = held_out(name)
     if samples.shape != program.input.shape:
         raise DataError(name, f"images are {samples.shape}", f"{program.name} takes {program.input.shape}")
+    if program.normalisation is not None:
+        program.normalisation.check(samples.mean, samples.std, name)
     samples = samples.take(slice(limit))
     program.check_labels(samples.y, name)
     return samples.x, samples.y

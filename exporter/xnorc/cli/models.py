@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,11 +72,12 @@ def read_model(wanted: Wanted, samples: Samples | None) -> Traced:
         raise DataError(
             wanted.model, "is neither a .pt2 archive nor module:factory", "torch.export.save writes archives"
         )
-    module = load_factory(wanted.model, wanted.state)
+    notes: list[str] = []
+    module = load_factory(wanted.model, wanted.state, notes)
     example = torch.zeros(_example_shape(wanted, samples))
     if samples is not None and wanted.shape is None:
         example = torch.from_numpy(_normalised(samples, wanted).take(slice(0, 1)).floats())
-    return read_module(module, example, output=wanted.logits)
+    return replace(read_module(module, example, output=wanted.logits), notes=tuple(notes))
 
 
 def export_model(wanted: Wanted, samples: Samples | None, stages: Stages | None = None) -> Exported:
@@ -143,8 +145,6 @@ def normalisation(wanted: Wanted, samples: Samples | None) -> tuple[tuple[float,
 
 
 def _normalised(samples: Samples, wanted: Wanted) -> Samples:
-    from dataclasses import replace
-
     mean, std = normalisation(wanted, samples)
     return replace(samples, mean=mean, std=std)
 

@@ -29,7 +29,7 @@ from xnorc.lower.lowering import Answers, BitSource, Lowering
 from xnorc.lower.sources import lower_source
 from xnorc.lower.streams.stream import lower_stream
 from xnorc.options import Options
-from xnorc.program import Program, Tensor
+from xnorc.program import Normalisation, Program, Tensor
 from xnorc.program.passes.absorb_permutations import absorb_permutations
 from xnorc.program.passes.drop_unread import drop_unread
 from xnorc.program.passes.fuse_epilogues import fuse_epilogues
@@ -97,7 +97,9 @@ def lower(
             lowering.source(node)
     logits = lower_logits(lowering)
     nodes = tuple(replace(n, output=logits) if n.output.name == logits.name else n for n in builder.nodes)
-    program = Program(name=name, input=builder.input, nodes=nodes, output=logits.name, notes=())
+    program = Program(
+        name=name, input=builder.input, nodes=nodes, output=logits.name, normalisation=_normalisation(options)
+    )
     kept = {builder.input.name, *(node.output.name for node in drop_unread(program).nodes)}
 
     def read(about: Tensor | None) -> bool:
@@ -113,6 +115,11 @@ def lower(
     program = replace(program, notes=tuple(map(_portable, told)))
     program = _tidied(program, images, on_program or (lambda _name, _program: None))
     return Lowered(program, bits, sources, report, captured, options)
+
+
+def _normalisation(options: Options) -> Normalisation:
+    plain = Normalisation()
+    return Normalisation(options.mean or plain.mean, options.std or plain.std)
 
 
 def _tidied(program: Program, images: Sequence[np.ndarray], told: Callable[[str, Program], None]) -> Program:

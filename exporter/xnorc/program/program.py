@@ -10,6 +10,7 @@ import numpy as np
 
 from xnorc.errors import DataError, ProgramError
 from xnorc.program.node import Bounds, Node
+from xnorc.program.normalisation import Normalisation
 from xnorc.program.tensor import Kind, Tensor
 
 
@@ -22,6 +23,7 @@ class Program:
         input: the image, uint8 (h, w, ch).
         nodes: in an order in which every input exists before it is read.
         output: name of the int32 logits tensor, (1, 1, classes).
+        normalisation: what was folded into the first layer; None where it is not known.
         notes: what lowering assumed, proved or measured, one line each; carried into dumps and reports.
     """
 
@@ -30,6 +32,7 @@ class Program:
     nodes: tuple[Node, ...]
     output: str
     notes: tuple[str, ...] = field(default=())
+    normalisation: Normalisation | None = None
 
     def __repr__(self) -> str:
         shape = " x ".join(map(str, self.input.shape))

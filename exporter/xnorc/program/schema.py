@@ -21,6 +21,7 @@ from cattrs.gen import make_dict_structure_fn
 from xnorc.errors import ProgramError
 from xnorc.inert import is_inert
 from xnorc.program.node import Node, registry
+from xnorc.program.normalisation import Normalisation
 from xnorc.program.program import Program
 from xnorc.program.requant import Requant
 from xnorc.program.tensor import Kind, Tensor
@@ -28,7 +29,13 @@ from xnorc.program.thresholds import Thresholds
 from xnorc.program.window import Window
 
 FORMAT = 1
-PARTS = (Tensor, Window, Thresholds, Requant)  # dataclasses that stand in the file with their name, under "is"
+PARTS = (
+    Tensor,
+    Window,
+    Thresholds,
+    Requant,
+    Normalisation,
+)  # dataclasses that stand in the file with their name, under "is"
 MOST = 2**63  # no integer of a program reaches it
 IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,199}")
 
@@ -43,6 +50,7 @@ class Document:
     nodes: tuple[Node, ...]
     output: str
     notes: tuple[str, ...] = ()
+    normalisation: Normalisation | None = None
 
 
 def program_of(where: str, document: Any, arrays: Mapping[str, np.ndarray]) -> Program:
@@ -65,7 +73,14 @@ def program_of(where: str, document: Any, arrays: Mapping[str, np.ndarray]) -> P
     for name in (made.name, made.output, made.input.name, *(node.output.name for node in made.nodes)):
         if not IDENTIFIER.fullmatch(name):
             raise ProgramError(where, f"names a tensor or program {name[:40]!r}", "letters, digits and _: a name in C")
-    return Program(name=made.name, input=made.input, nodes=made.nodes, output=made.output, notes=made.notes)
+    return Program(
+        name=made.name,
+        input=made.input,
+        nodes=made.nodes,
+        output=made.output,
+        notes=made.notes,
+        normalisation=made.normalisation,
+    )
 
 
 def _converter(arrays: Mapping[str, np.ndarray]) -> cattrs.Converter:

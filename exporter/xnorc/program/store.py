@@ -71,10 +71,11 @@ def _read(folder: Path) -> tuple[Any, dict[str, np.ndarray]]:
 
 
 def digest(program: Program) -> bytes:
-    """8 bytes that name the program: equal programs, equal digests."""
+    """8 bytes that stand for what the program computes; its name, its notes and its normalisation are not in them."""
     arrays: dict[str, np.ndarray] = {}
     document = to_document(program, arrays)
-    document.pop("notes")
+    for aside in ("name", "notes", "normalisation"):
+        document.pop(aside)
     sha = hashlib.sha256(json.dumps(document, sort_keys=True).encode())
     for key in sorted(arrays):
         little = arrays[key].astype(arrays[key].dtype.newbyteorder("<"))
@@ -91,6 +92,7 @@ def to_document(program: Program, arrays: dict[str, np.ndarray]) -> dict[str, An
         "nodes": [{"op": n.op, **_pack(n, str(i), arrays)} for i, n in enumerate(program.nodes)],
         "output": program.output,
         "notes": list(program.notes),
+        "normalisation": _pack(program.normalisation, "normalisation", arrays),
     }
 
 
