@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // LPUART of STM32 G0, G4, H7, L0, L4, L5 and U5, polled: the registers of stm32_usart_v2.c with a finer divider.
-// RM0351 section 41.7, RM0432 section 47.7, RM0444 section 34.7. No FIFO: what reset leaves.
+// RM0351, RM0432 and RM0444, "LPUART registers". No FIFO: what reset leaves.
 #include "uart.h"
 
 #include <stdbool.h>

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // USART of STM32 F0, F3, F7, G0, G4, H7, L0, L4, L5 and U5 (the one with ISR, ICR, RDR and TDR), polled.
-// RM0091 section 27.8, RM0351 section 40.8, RM0385 section 31.8. 16 samples a bit (OVER8 = 0), no FIFO: both are what
-// reset leaves.
+// RM0091, RM0351, RM0385 and RM0444, "USART registers". 16 samples a bit (OVER8 = 0), no FIFO: both are what reset leaves.
 #include "uart.h"
 
 #include <stdbool.h>

@@ -9,6 +9,8 @@ int main(void);
 
 void stack_paint(void); // reset_handler() calls it first
 
+void caches_start(void); // the core's instruction and data cache, where it has them
+
 void ticks_start(void); // chooses the counter and resets its count to 0; port_init() calls it last
 
 // Vector table entries, in order; all are global so that a debugger and a test find them by name.

@@ -50,6 +50,7 @@ void reset_handler(void) {
     __asm__ volatile("msr msplim, %0" : : "r"(__stack_limit));
 #endif
     stack_paint();
+    caches_start();
     memcpy(__data_start, __data_load, (size_t)((uintptr_t)__data_end - (uintptr_t)__data_start));
     memset(__bss_start, 0, (size_t)((uintptr_t)__bss_end - (uintptr_t)__bss_start));
     port_exit(main());

@@ -129,14 +129,17 @@ def test_rendering_a_board_twice_gives_the_same_bytes_and_leaves_nothing_open(bo
 
 def test_steps_become_register_writes_in_order(tmp_path: Path) -> None:
     steps = "[[init]]\naddress = 0x40000000\nwrite = 7\n[[init]]\naddress = 0x40000004\nclear = 0x30\n"
-    steps += "[[init]]\naddress = 0x40000008\nwait = 2\n"
+    steps += "[[init]]\naddress = 0x40000008\nwait = 2\n[[init]]\naddress = 0x4000000C\nwait_clear = 3\n"
+    steps += "[[init]]\ndelay = 9\n"
     header = render_board(load(written(tmp_path, GOOD + steps)))["board.h"]
-    lines = [line.strip() for line in header.splitlines() if "volatile" in line]
+    lines = [line.strip() for line in header.splitlines() if "volatile uint32_t" in line]
     assert lines == [
         "(*(volatile uint32_t *)0x40023830u) |= 0x00000001u;",
         "(*(volatile uint32_t *)0x40000000u) = 0x00000007u;",
         "(*(volatile uint32_t *)0x40000004u) &= ~0x00000030u;",
         "while (((*(volatile uint32_t *)0x40000008u) & 0x00000002u) != 0x00000002u) {}",
+        "while (((*(volatile uint32_t *)0x4000000cu) & 0x00000003u) != 0u) {}",
+        "for (volatile uint32_t turns = 0x00000009u; turns != 0u; turns--) {}",
     ]
 
 

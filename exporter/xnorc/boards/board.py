@@ -48,7 +48,8 @@ class Uart:
 class Write:
     """One step of `[[init]]` on a 32-bit register.
 
-    `how` is set (OR), clear (AND NOT), write (store) or wait (until all bits of `value` read 1).
+    `how` is set (OR), clear (AND NOT), write (store), wait (until all bits of `value` read 1), wait_clear (until all
+    read 0) or delay (of no register: at least `value` core cycles).
     """
 
     address: int

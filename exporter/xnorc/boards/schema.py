@@ -111,7 +111,11 @@ def uart(table: Table, clock: int) -> Uart:
 
 
 def write(table: Table) -> Write:
-    kinds = ("set", "clear", "write", "wait")
+    if "delay" in table.data:  # of no register
+        turns = table.integer("delay", 1, 10**6)
+        table.done()
+        return Write(0, "delay", turns)
+    kinds = ("set", "clear", "write", "wait", "wait_clear")
     address = table.integer("address", 0, 0xFFFFFFFC)
     if address % 4:
         table.fail("address", f"is {show(address)}", "a multiple of 4: every write has 32 bits")

@@ -15,6 +15,8 @@ STEP = {  # [[init]] step -> C, on a 32-bit register
     "clear": "{register} &= ~{value};",
     "write": "{register} = {value};",
     "wait": "while (({register} & {value}) != {value}) {{}}",
+    "wait_clear": "while (({register} & {value}) != 0u) {{}}",
+    "delay": "for (volatile uint32_t turns = {value}; turns != 0u; turns--) {{}}",
 }
 
 
@@ -28,6 +30,7 @@ def render_board(board: Board) -> dict[str, str]:
         "name": board.name,
         "title": board.title,
         "clock_hz": board.clock.hz,
+        "caches": board.core in ("cortex-m7", "cortex-m55"),
         "uart_base": address(uart.base),
         "uart_baud": uart.baud,
         "uart_hz": uart.hz,
