@@ -8,7 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from xnorc.boards import Board, Region, Write, all_boards, load, names, uart_ips
+from xnorc.boards import (
+    Board,
+    Region,
+    Uart,
+    Write,
+    all_boards,
+    at_baud,
+    error_percent,
+    load,
+    names,
+    real_rate,
+    uart_ips,
+)
+from xnorc.cli.boards import table_of
 from xnorc.errors import BoardError
 from xnorc.render.board import render_board
 from xnorc.resources import folder
@@ -191,3 +204,42 @@ def test_flags_that_choose_code_are_taken(tmp_path: Path) -> None:
     flags = ["-O3", "-g", "-mtune=cortex-m4", "-fno-lto", "-funroll-loops", "-DNDEBUG", "-DA=1", "-Wno-unused-function"]
     (tmp_path / "mps2_an386.toml").write_text(f"cflags = {flags}\n{text}")
     assert load(str(tmp_path / "mps2_an386.toml")).cflags == tuple(flags)
+
+
+def test_the_table_of_the_docs_is_that_of_the_board_files() -> None:
+    text = (folder("boards").parent / "docs" / "boards.md").read_text(encoding="utf-8")
+    assert text.split("<!-- boards -->\n")[1].split("<!-- end -->")[0] == table_of(all_boards())
+
+
+@pytest.mark.parametrize("board", all_boards(), ids=lambda b: b.name)
+def test_every_board_keeps_its_rate_within_two_percent(board: Board) -> None:
+    error = error_percent(board.uart)
+    assert error is not None
+    assert abs(error) <= 2
+
+
+def test_a_rate_that_the_divider_misses_is_refused(tmp_path: Path) -> None:
+    bad = GOOD.replace("base = 0x40011000", "base = 0x40011000\nbaud = 921_600\nhz = 8_000_000")
+    with pytest.raises(BoardError, match=r"uart\.baud is 921600, and 8000000 Hz give 888889: -3\.5 % off") as caught:
+        load(written(tmp_path, bad))
+    assert "\n" not in str(caught.value)
+    with pytest.raises(BoardError, match=r"nrf52840dk: uart\.baud is 921600, which this UART does not have"):
+        at_baud(load("nrf52840dk"), 921600)
+    assert at_baud(load("nucleo_f446re"), 921600).uart.baud == 921600
+    assert at_baud(load("nucleo_f446re"), None) == load("nucleo_f446re")
+
+
+@pytest.mark.parametrize(
+    ("ip", "hz", "rate"),
+    [
+        ("stm32_usart", 45_000_000, 45e6 / 391),
+        ("stm32_lpuart", 120_000_000, 120e6 * 256 / 266667),
+        ("pl011", 125_000_000, 125e6 * 4 / 4340),
+        ("imxrt_lpuart", 80_000_000, 80e6 / 16 / 43),
+        ("nrf51_uart", 16_000_000, 0x01D7E000 * 16e6 / 2**32),
+        ("nrf_uarte", 16_000_000, 115108),
+    ],
+)
+def test_the_real_rate_is_what_the_drivers_registers_give(ip: str, hz: int, rate: float) -> None:
+    found = real_rate(Uart(ip, 0, 115200, hz))  # the dividers are those that test_uarts.py reads out of each driver
+    assert found == pytest.approx(rate, rel=1e-9)

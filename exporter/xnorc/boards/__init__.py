@@ -8,8 +8,10 @@ unknown, missing or out of range is a `BoardError` that names the file, the key 
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
+from xnorc.boards.baud import complaint, error_percent, real_rate
 from xnorc.boards.board import Board, Clock, Flash, Memory, Qemu, Region, Renode, Uart, Write
 from xnorc.boards.schema import CORES, parse, uart_ips
 from xnorc.boards.table import closest
@@ -28,8 +30,11 @@ __all__ = [
     "Uart",
     "Write",
     "all_boards",
+    "at_baud",
+    "error_percent",
     "load",
     "names",
+    "real_rate",
     "uart_ips",
 ]
 
@@ -63,3 +68,17 @@ def load(name_or_path: str | Path) -> Board:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BoardError(str(path), f"is not TOML: {error}") from error
     return parse(data, str(path), path.stem)
+
+
+def at_baud(board: Board, baud: int | None) -> Board:
+    """The board with its UART at another rate; itself for None.
+
+    Raises:
+        BoardError: the UART's divider misses that rate by more than 2 %.
+    """
+    if baud is None:
+        return board
+    uart = replace(board.uart, baud=baud)
+    if wrong := complaint(uart):
+        raise BoardError(board.name, f"uart.baud {wrong}", "another --baud")
+    return replace(board, uart=uart)

@@ -36,12 +36,16 @@ class Clock:
 
 @dataclass(frozen=True)
 class Uart:
-    """The UART of the link: `ip` names a file in firmware/port/, `hz` is the clock that its baud divider divides."""
+    """The UART of the link: `ip` names a file in firmware/port/, `hz` is the clock that its baud divider divides.
+
+    `pins` are for people: where its two lines come out.
+    """
 
     ip: str
     base: int
     baud: int
     hz: int
+    pins: str = ""
 
 
 @dataclass(frozen=True)

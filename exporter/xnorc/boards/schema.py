@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from xnorc.boards.baud import MOST, UARTE, complaint
 from xnorc.boards.board import Board, Clock, Flash, Memory, Qemu, Region, Renode, Uart, Write
 from xnorc.boards.renode_platforms import contradiction
 from xnorc.boards.table import Table, show
@@ -103,9 +104,13 @@ def uart(table: Table, clock: int) -> Uart:
         base=table.integer("base", 0, 0xFFFFFFFC),
         baud=table.integer("baud", 300, 10**7, 115200),
         hz=table.integer("hz", 1000, 10**10, clock),
+        pins=table.text("pins", r"[\w .,:()-]{0,60}", "where TX and RX come out, as `PA2, PA3: ST-LINK`", ""),
     )
     if found.base % 4:
         table.fail("base", f"is {show(found.base)}", "a multiple of 4")
+    if wrong := complaint(found):
+        rates = ", ".join(map(str, UARTE)) if found.ip == "nrf_uarte" else f"a rate that is off by at most {MOST:g} %"
+        table.fail("baud", wrong, rates)
     table.done()
     return found
 

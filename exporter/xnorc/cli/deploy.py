@@ -38,6 +38,7 @@ def command(
 
     [bold]Example[/bold]: xnorc deploy zoo:digits --board nucleo_f446re --port /dev/ttyACM0 --data digits
     """
+    from xnorc.boards import at_baud
     from xnorc.boards import load as load_board
     from xnorc.build import build_firmware
     from xnorc.cli.flashing import flash_live
@@ -48,7 +49,7 @@ def command(
     from xnorc.targets.port import ports
     from xnorc.targets.serial import Serial
 
-    where = load_board(board)
+    where = at_baud(load_board(board), baud)  # built at that rate, and spoken to at it
     flasher_of(where)
     if port is None:
         raise ToolError("--port", "is missing: where is the board?", ports())
@@ -59,7 +60,7 @@ def command(
     firmware = build_firmware(program, where, folder / where.name)
     progress_console.print(f"built: {firmware.image.flash:,} bytes of flash, {firmware.image.ram:,} of RAM")
     flash_live(read_image(firmware.image.elf, where.memory.flash), where, port, None, unprotect)
-    target = Serial(where, port, baud)
+    target = Serial(where, port)
     info = prove(program, target, firmware, progress_console.print)
     progress_console.print(f"booted: {program.name} ({info.digest.hex()}), the image that was built")
     report = measure_live(program, samples, target, folder, data, None)
