@@ -34,7 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "verifying": {"faults", "options", "oracle", "exporting"},
     "toolchain": {"errors", "resources", "boards"},
     "targets": {"errors", "boards"},
-    "flash": {"errors", "boards", "targets"},
+    "flash": {"errors", "boards", "targets", "link"},
     "link": {"errors", "program", "targets"},
     "mlperf": {"errors", "program", "targets"},
     "report": {"errors", "writing", "program", "targets"},

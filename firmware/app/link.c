@@ -2,6 +2,7 @@
 #include "link.h"
 
 #include "frame.h"
+#include "reboot.h"
 #include "reply.h"
 #include "session.h"
 
@@ -39,6 +40,7 @@ static void carry_out(uint8_t type, uint16_t seq, const uint8_t *body, uint32_t 
     last.seq = seq;
     last.crc = incoming.crc;
     frame_send(last.reply.part, last.reply.parts);
+    reboot_if_asked();
 }
 
 static void request(const uint8_t *payload, uint32_t bytes) {

@@ -16,6 +16,7 @@ typedef enum {
     LINK_TENSOR = 0x04,
     LINK_TOTALS = 0x05,
     LINK_LAYERS = 0x06,
+    LINK_BOOTLOADER = 0x07,
     LINK_STACK = 0x08,
     LINK_IMAGE = 0x09,
     LINK_REPLY = 0x80, // added to the type of the request
@@ -33,6 +34,7 @@ typedef enum {
     LINK_NOTHING_RUN = 9,
     LINK_NO_SESSION = 10, // nothing but HELLO is taken before HELLO
     LINK_OLD_SEQ = 11,    // not newer than the last request, and not its repetition
+    LINK_NO_BOOTLOADER = 12,
 } link_error_t;
 
 void link_feed(uint8_t byte);

@@ -11,6 +11,7 @@
 #include "crc32.h"
 #include "facts.h"
 #include "port.h"
+#include "reboot.h"
 
 #if __has_include("board.h")
 #include "board.h" // BOARD_NAME
@@ -219,6 +220,7 @@ link_error_t session_request(uint8_t type, const uint8_t *body, uint32_t bytes, 
     case LINK_TENSOR: return tensor(body, bytes, reply, detail);
     case LINK_TOTALS: return totals(body, bytes, reply, detail);
     case LINK_LAYERS: return layers(body, bytes, reply, detail);
+    case LINK_BOOTLOADER: return reboot_request(body, bytes);
     case LINK_STACK: return facts_stack(bytes, reply);
     case LINK_IMAGE: return facts_image(bytes, reply);
     default: return LINK_UNKNOWN_TYPE;

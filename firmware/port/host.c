@@ -82,6 +82,13 @@ uint32_t port_stack_used(void) {
     return 0;
 }
 
+bool port_has_bootloader(void) {
+    return false;
+}
+
+void port_start_bootloader(void) {
+}
+
 const uint8_t *port_image(uint32_t *bytes) {
     *bytes = 0;
     return in.bytes;

@@ -7,6 +7,7 @@
 #ifndef PORT_H
 #define PORT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 void port_init(void);        // clocks and pins from board.h, then the UART; may be called again
@@ -32,6 +33,9 @@ uint32_t port_stack_reserve(void); // bytes of RAM set aside for the stack; 0 wh
 uint32_t port_stack_used(void);    // of these, bytes that have been in use since reset; 0 likewise
 
 const uint8_t *port_image(uint32_t *bytes); // the image in flash and its length; 0 bytes where there is no flash
+
+bool port_has_bootloader(void);   // whether the board file says where the chip's ROM bootloader lies
+void port_start_bootloader(void); // resets into it; returns only where there is none
 
 // Ends an emulator with this status if built with -DPORT_SEMIHOSTING (without a debugger, on a real board, that
 // instruction is a fault), otherwise sleeps for ever. The host's port ends the process.

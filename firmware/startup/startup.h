@@ -7,7 +7,9 @@
 
 int main(void);
 
-void stack_paint(void); // reset_handler() calls it first
+void bootloader_if_wanted(void); // the first thing after a reset: does not return if it is wanted
+
+void stack_paint(void); // reset_handler() calls it next
 
 void caches_start(void); // the core's instruction and data cache, where it has them
 

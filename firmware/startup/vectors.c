@@ -43,6 +43,7 @@ __attribute__((section(".vectors"), used)) const entry_t vectors[16] = {
 
 // Entered with the stack pointer of word 0 on reset; a bootloader or debugger may have left anything in the rest.
 void reset_handler(void) {
+    bootloader_if_wanted();
 #ifdef SCB_VTOR
     SCB_VTOR = (uint32_t)(uintptr_t)vectors; // optional on ARMv6-M, where the table has to be at the reset address
 #endif

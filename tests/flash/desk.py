@@ -7,6 +7,7 @@ import contextlib
 import os
 import select
 import socket
+import struct
 import subprocess
 import threading
 import tty
@@ -24,13 +25,16 @@ class Desk:
         machine: QEMU's machine that runs its program; empty: none is run.
         folder: where the flash's content is written for QEMU.
         memory: bytes of flash that QEMU is given.
+        rom: where QEMU's stand-in for the ROM bootloader lies; 0: none.  It ends QEMU, and the chip listens again.
 
     Attributes:
         port: the pty's name.
+        entered: how often a running program has gone into the bootloader.
     """
 
-    def __init__(self, chip: Chip, machine: str, folder: Path, memory: int) -> None:
-        self.chip, self.machine, self.folder, self.memory = chip, machine, folder, memory
+    def __init__(self, chip: Chip, machine: str, folder: Path, memory: int, rom: int = 0) -> None:
+        self.chip, self.machine, self.folder, self.memory, self.rom = chip, machine, folder, memory, rom
+        self.entered = 0
         self.outer, self._inner = os.openpty()  # the inner end stays open: a host may come and go
         tty.setraw(self._inner)
         os.set_blocking(self.outer, False)
@@ -72,7 +76,15 @@ class Desk:
                     self._boot()
                     continue
             elif self._link in readable:
-                to_host += self._link.recv(4096)
+                got = self._link.recv(4096)
+                to_host += got
+                if not got:  # the program has gone into the bootloader
+                    self._link.close()
+                    self._link = None
+                    self.entered += 1
+                    to_board.clear()
+                    self.chip.reset()
+                    continue
             if self._link is not None and self._link in writable:
                 del to_board[: self._link.send(to_board)]
             if self.outer in writable and to_host:
@@ -86,15 +98,24 @@ class Desk:
         command = ["qemu-system-arm", "-M", self.machine, "-nodefaults", "-display", "none", "-monitor", "none"]
         command += ["-icount", "shift=6,sleep=off", "-chardev", f"socket,id=link,fd={theirs.fileno()}"]
         command += ["-serial", "chardev:link"]
+        if self.rom:
+            (self.folder / "rom.bin").write_bytes(rom_at(self.rom))
+            command += ["-device", f"loader,file={self.folder / 'rom.bin'},addr={self.rom:#x},force-raw=on"]
+            command += ["-semihosting-config", "enable=on,target=native"]
         command += ["-device", f"loader,file={content},addr={self.chip.started:#x},force-raw=on"]
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()])
         theirs.close()
         self._link.setblocking(False)
 
 
+def rom_at(address: int) -> bytes:
+    """A vector table and the semihosting call that ends QEMU: movs r0, #0x18; ldr r1, =0x20026; bkpt 0xab."""
+    return struct.pack("<II4HI", 0x20001000, address + 9, 0x2018, 0x4901, 0xBEAB, 0xBF00, 0x20026)
+
+
 @contextlib.contextmanager
-def desk(chip: Chip, machine: str, folder: Path, memory: int = 0) -> Iterator[Desk]:
-    made = Desk(chip, machine, folder, memory or len(chip.memory))
+def desk(chip: Chip, machine: str, folder: Path, memory: int = 0, rom: int = 0) -> Iterator[Desk]:
+    made = Desk(chip, machine, folder, memory or len(chip.memory), rom)
     try:
         yield made
     finally:

@@ -70,11 +70,24 @@ def test_a_program_goes_all_the_way_to_a_report(
         assert code == 0, err
         told = json.loads(out)
         assert told["agreement"]["device_logits"] == told["agreement"]["samples"] == 20
-        for said in ("hold BOOT, press RESET", "erase", "write", "verify", "the image that was built"):
+        for said in ("erase", "write", "verify", "the image that was built"):
             assert said in err
     assert (Path("report") / "report.html").is_file()
     binary = (Path("report") / name / "firmware.bin").read_bytes()
     assert chip.memory[: len(binary)] == binary
+
+
+@pytest.mark.emulator
+def test_a_board_that_runs_xnorc_needs_no_button(xnorc: Xnorc, tmp_path: Path, need: Need) -> None:
+    need("arm-none-eabi-gcc", "qemu-system-arm")
+    rom = 0x080E0000  # QEMU has no system memory: a stand-in at the end of its flash
+    file = board_file(tmp_path, "netduinoplus2", f"chips = [0x413]\nwords = 'press RESET'\nbootloader = {rom:#x}")
+    chip = Chip(0x413, chips.CHIPS[0x413].units)
+    with desk(chip, "netduinoplus2", tmp_path, 0x80000, rom) as on:
+        words = ("flash", "zoo:digits", "--board", file, "--port", on.port)
+        first, second = xnorc(*words), xnorc(*words)
+        assert (first[0], second[0], on.entered) == (0, 0, 1), first[2] + second[2]
+        assert "press RESET" not in first[2] + second[2]  # it listened at once; it was asked to
 
 
 def test_flash_says_what_it_did(xnorc: Xnorc, tmp_path: Path) -> None:

@@ -64,11 +64,13 @@ class Oracle:
         return HEAD.pack(1, 0xFF, seq) + struct.pack("<BBI", refused.code, kind, refused.detail)
 
     def _carry_out(self, kind: int, body: bytes) -> bytes:
-        lengths = {1: {4}, 2: set(range(5, MAX_BODY + 1)), 3: {8}, 4: {8}, 5: {1}, 6: {2}, 8: {0}, 9: {0}}
+        lengths = {1: {4}, 2: set(range(5, MAX_BODY + 1)), 3: {8}, 4: {8}, 5: {1}, 6: {2}, 7: {4}, 8: {0}, 9: {0}}
         if kind not in lengths:
             raise Refused(5)
         if len(body) not in lengths[kind]:
             raise Refused(6)
+        if kind == 7:  # a process of this machine has no bootloader
+            raise Refused(12 if body == b"BOOT" else 7)
         if kind in (8, 9):  # a process of this machine knows of no stack reserve and has no flash
             return bytes(8)
         return [self._hello, self._load, self._run, self._tensor, self._totals, self._layers][kind - 1](body)

@@ -62,15 +62,21 @@ def test_another_version_is_told_which_one_is_spoken(wire: Numbered, version: in
     assert Refusal.parse(reply.body) == Refusal(4, 1, 1)
 
 
-@pytest.mark.parametrize("kind", [0, 7, 0x81, 0xFF])
+@pytest.mark.parametrize("kind", [0, 0x10, 0x81, 0xFF])
 def test_an_unknown_type_is_refused(wire: Numbered, kind: int) -> None:
     assert wire.refusal(kind, b"abcd") == (5, 0)
 
 
-@pytest.mark.parametrize(("kind", "size"), [(1, 4), (3, 8), (4, 8), (5, 1), (6, 2)])
+@pytest.mark.parametrize(("kind", "size"), [(1, 4), (3, 8), (4, 8), (5, 1), (6, 2), (7, 4)])
 def test_one_byte_more_or_less_is_a_bad_length(wire: Numbered, kind: int, size: int) -> None:
     assert wire.refusal(kind, bytes(size - 1)) == (6, 0)
     assert wire.refusal(kind, bytes(size + 1)) == (6, 0)
+
+
+def test_a_reboot_needs_its_magic_and_a_bootloader(wire: Numbered) -> None:
+    assert wire.refusal(7, b"boot") == (7, 0)
+    assert wire.refusal(7, b"BOOT") == (12, 0)  # the host has none
+    assert wire.request(5, b"\0").type == 0x85  # and goes on
 
 
 def test_load_needs_a_byte(wire: Numbered) -> None:

@@ -91,6 +91,7 @@ class Flash:
         chips: product ids that the chip's own bootloader may give; empty: any that is known.
         entry: how its bootloader is entered: "dtr_rts" or "button".
         reset, boot0: the modem line that acts on each ("rts", "dtr"; with "-" before it, when it is not asserted).
+        bootloader: where the vector table of the chip's ROM bootloader lies; 0: a running firmware cannot go there.
         words: what a person is to do, in the words printed on the board.
         family: UF2 family id; 0 without.
         volume: what the drive's INFO_UF2.TXT calls the board (`Board-ID`); empty: any.
@@ -103,6 +104,7 @@ class Flash:
     reset: str = "rts"
     boot0: str = "dtr"
     words: str = ""
+    bootloader: int = 0
     family: int = 0
     volume: str = ""
     target: str = ""

@@ -176,6 +176,7 @@ def flash(table: Table) -> Flash | None:
         reset=table.choice("reset", LINES, "rts"),
         boot0=table.choice("boot0", LINES, "dtr"),
         words=table.text("words", r"[^\n\x00-\x1f]*", "one line of text", ""),
+        bootloader=table.integer("bootloader", 0, 0xFFFFFFFC, 0),
         family=table.integer("family", 0, 0xFFFFFFFF, 0),
         volume=table.text("volume", r"[\x20-\x7e]*", "the Board-ID of the drive's INFO_UF2.TXT", ""),
         target=table.text("target", r"\w*", "a target of `pyocd list --targets`", ""),

@@ -26,6 +26,7 @@ from xnorc.link.protocol import (
     ReadTotals,
     Run,
     Stack,
+    StartBootloader,
     TensorBytes,
     Totals,
 )
@@ -162,6 +163,14 @@ class Client:
         except UnknownRequest:
             return None
         return found if found.length else None
+
+    def start_bootloader(self) -> None:
+        """Reset into the chip's ROM bootloader.  A board that has gone before its reply came is no error.
+
+        Raises:
+            LinkError: it has no bootloader, or does not know the request.
+        """
+        self._exchange.ask(StartBootloader(), lambda body: None)
 
     def prove(self, binary: bytes) -> None:
         """Check that what lies in the device's flash is `binary` (a `firmware.bin`), byte for byte.

@@ -32,6 +32,7 @@ ERRORS = {
     9: "nothing has run on this input yet",
     10: "no session",
     11: "old sequence number",
+    12: "the board has no bootloader that can be started",
 }
 COUNTERS = {0: "", 1: "SysTick", 2: "DWT", 3: "clock"}  # 3: nanoseconds of a machine that is no board
 REPEAT = {1, 2, 3}  # error codes of a frame that arrived damaged
@@ -267,6 +268,17 @@ class Stack:
 
 
 @dataclass(frozen=True)
+class StartBootloader:
+    """Reset into the chip's ROM bootloader."""
+
+    type: ClassVar[int] = 0x07
+    MAGIC: ClassVar[bytes] = b"BOOT"
+
+    def body(self) -> bytes:
+        return self.MAGIC
+
+
+@dataclass(frozen=True)
 class ReadImage:
     """Ask which image lies in flash."""
 
@@ -310,7 +322,7 @@ class Refusal:
         return ERRORS.get(self.code, f"error {self.code}")
 
 
-Request = Hello | Load | Run | ReadTensor | ReadTotals | ReadLayers | ReadStack | ReadImage
+Request = Hello | Load | Run | ReadTensor | ReadTotals | ReadLayers | ReadStack | ReadImage | StartBootloader
 
 
 def _at_least(layout: str, body: bytes) -> bytes:

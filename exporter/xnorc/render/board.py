@@ -40,6 +40,7 @@ def render_board(board: Board) -> dict[str, str]:
         "ram_origin": address(memory.ram.origin),
         "ram_length": address(memory.ram.length),
         "stack": memory.stack,
+        "bootloader": address(board.flash.bootloader) if board.flash and board.flash.bootloader else "",
     }
     if board.renode is not None:
         facts |= {

@@ -67,6 +67,15 @@ class Bootloader:
         hint = "is it in its bootloader, is the port right?"
         raise FlashError(self.name, "no STM32 bootloader answers", hint)
 
+    def listens(self) -> bool:
+        """Whether a bootloader answers at once; one that has half a command of an earlier host does not."""
+        for _ in range(3):
+            self._send(bytes([SYNC]))
+            if said := self._read(1, 0.3):
+                self._drain()
+                return said in (bytes([ACK]), bytes([NACK]))
+        return False
+
     def get(self) -> int:
         """Learn its commands; the version, as 0x31 for 3.1."""
         self._command(GET)

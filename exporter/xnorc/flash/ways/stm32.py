@@ -6,14 +6,18 @@ from __future__ import annotations
 import time
 from typing import Any, ClassVar
 
+from xnorc.errors import LinkError, ToolError
 from xnorc.flash.flasher import Flasher, Progress
 from xnorc.flash.image import Image
 from xnorc.flash.stm32.an3155 import Bootloader
 from xnorc.flash.stm32.writing import identify, write_image
-from xnorc.targets.port import open_port
+from xnorc.link.client import Client
+from xnorc.targets.port import BROKEN, open_port
 
 BAUD = 115200  # the bootloader finds the rate by itself, up to 115200 on every chip (AN2606)
 RESET = 0.05  # s that the reset line is held
+NO_ANSWER: tuple[type[Exception], ...] = (LinkError, ToolError, *BROKEN)
+ASKED = 1.0  # s that a running firmware gets to answer
 BOOT = 0.1  # s from reset to a listening bootloader
 
 
@@ -27,14 +31,14 @@ class Stm32(Flasher):
         assert table is not None
         stream = open_port(self.port, self.baud or BAUD, even_parity=True)
         try:
-            self.enter(stream)
             loader = Bootloader(stream, self.port)
+            self.enter(stream, loader)
             chip = identify(loader, table.chips, self.board.name)
             if self.unprotect:
                 self.say("lifting the read-out protection: all of the chip is erased")
                 loader.readout_unprotect()
                 time.sleep(BOOT)
-                self.enter(stream)
+                self.enter(stream, loader)
                 chip = identify(loader, table.chips, self.board.name)
             write_image(loader, chip, image, progress)
             self.leave(stream)
@@ -42,16 +46,31 @@ class Stm32(Flasher):
             stream.close()
         return "read back"
 
-    def enter(self, stream: Any) -> None:
-        """Reset into the bootloader where the board wires the modem lines; else say what to press."""
+    def enter(self, stream: Any, loader: Bootloader) -> None:
+        """Into the bootloader: by the modem lines, by a word to our own firmware, or by what a person presses."""
         table = self.board.flash
         assert table is not None
         if table.entry == "dtr_rts":
             lines(stream, table.boot0, True)
             pulse(stream, table.reset)
             time.sleep(BOOT)
-        elif table.words:
+        elif not loader.listens() and not (table.bootloader and self.by_link(stream)) and table.words:
             self.say(table.words)
+
+    def by_link(self, stream: Any) -> bool:
+        """Ask an xnorc firmware that may be running to start the bootloader; whether it said yes."""
+        before = stream.parity, stream.baudrate
+        try:
+            stream.parity, stream.baudrate = "N", self.board.uart.baud
+            client = Client(stream, self.board.name, patience=ASKED, first_wait=ASKED / 4)
+            client.hello()
+            client.start_bootloader()
+        except NO_ANSWER:
+            return False
+        finally:
+            stream.parity, stream.baudrate = before
+        time.sleep(BOOT)
+        return True
 
     def leave(self, stream: Any) -> None:
         """Let go of BOOT0, so that the next reset starts the program."""
