@@ -12,8 +12,9 @@ import pytest
 from xnorc.boards import Board, Flash, load
 from xnorc.errors import FlashError, ToolError
 from xnorc.flash import Image, flasher_of, kinds
+from xnorc.flash import drives as way
 from xnorc.flash.uf2 import uf2
-from xnorc.flash.ways import uf2 as way
+from xnorc.flash.ways.drive import Drive
 from xnorc.flash.ways.probe import Probe
 from xnorc.flash.ways.uf2 import Uf2
 
@@ -43,8 +44,11 @@ def unpacked(data: bytes) -> Image:
 
 
 def test_ways_are_found_and_an_unknown_one_is_told() -> None:
-    assert set(kinds()) >= {"probe", "stm32", "uf2"}
+    assert set(kinds()) >= {"drive", "probe", "stm32", "uf2"}
     assert flasher_of(board(by="uf2")) is Uf2
+    assert flasher_of(board(by="uf2"), "drive") is Drive
+    with pytest.raises(FlashError, match="--by: 'ufo' is no way to flash"):
+        flasher_of(board(by="uf2"), "ufo")
     with pytest.raises(FlashError, match=r"flash\.by is 'ufo'"):
         flasher_of(board(by="ufo"))
     with pytest.raises(FlashError, match="does not say how to flash it"):
@@ -71,7 +75,7 @@ def test_the_drive_is_searched_where_systems_mount_it(tmp_path: Path, monkeypatc
     monkeypatch.setattr(way, "PATIENCE", 0.0)
     where = board(by="uf2", family=RP2040, volume="RPI-RP2", words="hold BOOTSEL, plug in")
     said: list[str] = []
-    with pytest.raises(FlashError, match=r"no drive .*Board-ID RPI-RP2 .*as it was \(hold BOOTSEL, plug in\)"):
+    with pytest.raises(FlashError, match=r"no drive .* of RPI-RP2 .*as it was \(hold BOOTSEL, plug in\)"):
         Uf2(where, "", say=said.append).flash(IMAGE, quiet)
     for name, id in (("one", "RPI-RP2"), ("other", "nRF52840-nano"), ("none", "")):
         (tmp_path / name).mkdir()
@@ -81,6 +85,16 @@ def test_the_drive_is_searched_where_systems_mount_it(tmp_path: Path, monkeypatc
     (tmp_path / "none" / "INFO_UF2.TXT").write_text("Board-ID: RPI-RP2\n")
     with pytest.raises(FlashError, match="2 drives could be it"):
         Uf2(where, "").drive()
+
+
+def test_a_probe_with_a_drive_takes_raw_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(way, "ROOTS", (f"{tmp_path}/*",))
+    for name in ("NODE_F446RE", "NOD_L4R5ZI", "other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / ("DETAILS.TXT" if name != "other" else "x")).write_text("Version: 0221")
+    assert Drive(board(by="drive", volume="F446RE"), "").flash(IMAGE, quiet) == ""
+    assert (tmp_path / "NODE_F446RE" / "xnorc.bin").read_bytes() == IMAGE.flat()
+    assert not (tmp_path / "NOD_L4R5ZI" / "xnorc.bin").exists()
 
 
 PYOCD = """#!/bin/sh

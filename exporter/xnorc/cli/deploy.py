@@ -23,6 +23,10 @@ def command(
     data: Data = None,
     baud: BaudRate = None,
     limit: Limit = None,
+    by: Annotated[
+        str | None,
+        typer.Option("--by", help="Flash another way than the board file says: stm32, drive, ...", show_default=False),
+    ] = None,
     unprotect: Annotated[
         bool, typer.Option("--unprotect", help="Lift a read-out protection: erases [bold]all[/] of the chip.")
     ] = False,
@@ -50,7 +54,7 @@ def command(
     from xnorc.targets.serial import Serial
 
     where = at_baud(load_board(board), baud)  # built at that rate, and spoken to at it
-    flasher_of(where)
+    flasher_of(where, by)
     if port is None:
         raise ToolError("--port", "is missing: where is the board?", ports())
     if data is None:
@@ -59,7 +63,7 @@ def command(
     folder = out or results_folder(program_dir) / "report" / where.name
     firmware = build_firmware(program, where, folder / where.name)
     progress_console.print(f"built: {firmware.image.flash:,} bytes of flash, {firmware.image.ram:,} of RAM")
-    flash_live(read_image(firmware.image.elf, where.memory.flash), where, port, None, unprotect)
+    flash_live(read_image(firmware.image.elf, where.memory.flash), where, port, None, unprotect, by)
     target = Serial(where, port)
     info = prove(program, target, firmware, progress_console.print)
     progress_console.print(f"booted: {program.name} ({info.digest.hex()}), the image that was built")

@@ -28,6 +28,10 @@ def command(
     board: BoardName,
     port: Port = None,
     baud: BaudRate = None,
+    by: Annotated[
+        str | None,
+        typer.Option("--by", help="Flash another way than the board file says: stm32, drive, ...", show_default=False),
+    ] = None,
     unprotect: Annotated[
         bool, typer.Option("--unprotect", help="Lift a read-out protection: erases [bold]all[/] of the chip.")
     ] = False,
@@ -47,12 +51,12 @@ def command(
     from xnorc.program import load
 
     where = load_board(board)
-    flasher_of(where)  # before a build: a board that cannot be flashed is said at once
+    flasher_of(where, by)  # before a build: a board that cannot be flashed is said at once
     file = what
     if not what.is_file():
         file = build_firmware(load(what), where, results_folder(what) / where.name).image.elf
     image = read_image(file, where.memory.flash)
-    proof = flash_live(image, where, port, baud, unprotect)
+    proof = flash_live(image, where, port, baud, unprotect, by)
     if as_json:
         emit(
             {

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from xnorc.flash import Image
 
 
-def flash_live(image: Image, board: Board, port: str | None, baud: int | None, unprotect: bool = False) -> str:
+def flash_live(
+    image: Image, board: Board, port: str | None, baud: int | None, unprotect: bool = False, by: str | None = None
+) -> str:
     """Flash with a progress bar; what proved the image on the board, in words.
 
     Raises:
@@ -26,7 +28,7 @@ def flash_live(image: Image, board: Board, port: str | None, baud: int | None, u
     from xnorc.flash import flasher_of
     from xnorc.targets.port import ports
 
-    kind = flasher_of(board)
+    kind = flasher_of(board, by)
     if port is None and kind.needs_port:
         raise ToolError("--port", "is missing: where is the board?", ports())
     image.check(board.memory.flash, board.name)

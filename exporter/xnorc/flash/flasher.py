@@ -63,12 +63,18 @@ def kinds() -> dict[str, type[Flasher]]:
     package = importlib.import_module("xnorc.flash.ways")
     for module in pkgutil.iter_modules(package.__path__):
         importlib.import_module(f"{package.__name__}.{module.name}")
-    found = {cls.kind: cls for cls in Flasher.__subclasses__() if cls.__module__.startswith(package.__name__ + ".")}
+    found: dict[str, type[Flasher]] = {}
+    left = list(Flasher.__subclasses__())
+    while left:
+        cls = left.pop()
+        left.extend(cls.__subclasses__())
+        if cls.__module__.startswith(package.__name__ + "."):
+            found[cls.kind] = cls
     return dict(sorted(found.items()))
 
 
-def flasher_of(board: Board) -> type[Flasher]:
-    """The way that the board's file names.
+def flasher_of(board: Board, by: str | None = None) -> type[Flasher]:
+    """The way that the board's file names, or the one called `by`.
 
     Raises:
         FlashError: it names none, or one that there is not.
@@ -77,6 +83,8 @@ def flasher_of(board: Board) -> type[Flasher]:
     if board.flash is None:
         hint = f"add `[flash] by = ...` ({', '.join(known)}), or flash with the board's own tool and `xnorc run --port`"
         raise FlashError(board.name, "its board file does not say how to flash it", hint)
+    if by is not None and by not in known:
+        raise FlashError("--by", f"{by!r} is no way to flash", f"accepted: {', '.join(known)}")
     if board.flash.by not in known:
         raise FlashError(board.name, f"flash.by is {board.flash.by!r}", f"accepted: {', '.join(known)}")
-    return known[board.flash.by]
+    return known[by or board.flash.by]
