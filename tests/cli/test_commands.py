@@ -218,6 +218,25 @@ def test_export_verify_and_inspect_agree(tmp_path: Path) -> None:
 
 
 @pytest.mark.emulator
+def test_one_board_is_shown_with_the_real_rate_of_its_uart() -> None:
+    assert "115090 in truth, -0.10 %" in xnorc("boards", "nucleo_f446re").stdout
+    told = json.loads(xnorc("boards", "nucleo_f446re", "--json").stdout)
+    assert told["uart_rate"] == {"bits_a_second": 115089.5, "error_percent": -0.096}
+
+
+def test_build_takes_another_rate_and_refuses_one_that_the_divider_misses(
+    need: Callable[..., None], program: Path, tmp_path: Path
+) -> None:
+    need("arm-none-eabi-gcc")
+    built = xnorc("build", program, "--board", "nucleo_f446re", "--baud", 921600, "-o", tmp_path / "fast")
+    assert built.returncode == 0, built.stderr
+    assert "#define BOARD_UART_BAUD 921600u" in (tmp_path / "fast" / "board.h").read_text()
+    refused = xnorc("build", program, "--board", "nrf52840dk", "--baud", 921600, "-o", tmp_path / "none")
+    assert refused.returncode == 2
+    assert refused.stderr.count("\n") == 1
+    assert not (tmp_path / "none").exists()
+
+
 def test_build_says_exact_sizes_that_fit(need: Callable[..., None], copy: Path) -> None:
     need("arm-none-eabi-gcc")
     told = json.loads(xnorc("build", copy, "--board", "stm32vldiscovery", "--json").stdout)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from xnorc.cli.arguments import BoardName, Mlperf, ProgramDir, results_folder
+from xnorc.cli.arguments import BaudRate, BoardName, Mlperf, ProgramDir, results_folder
 from xnorc.cli.output import JSON, console, emit
 from xnorc.cli.place import Group, Place
 
@@ -20,18 +20,20 @@ def command(
     board: BoardName = "mps2_an386",
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Build folder (default: PROGRAM/BOARD).")] = None,
     mlperf: Mlperf = None,
+    baud: BaudRate = None,
     as_json: bool = JSON,
 ) -> None:
     """Build the device application with this program in it; refuses what does not fit.
 
     [bold]Example[/bold]: xnorc build build/digits/program --board microbit
     """
+    from xnorc.boards import at_baud
     from xnorc.boards import load as load_board
     from xnorc.build import build_firmware
     from xnorc.mlperf import task
     from xnorc.program import load
 
-    program, where = load(program_dir), load_board(board)
+    program, where = load(program_dir), at_baud(load_board(board), baud)
     wanted = None if mlperf is None else task(mlperf)
     folder = results_folder(program_dir) / (where.name if wanted is None else f"{where.name}-{wanted.name}")
     built = build_firmware(program, where, out or folder, wanted)
