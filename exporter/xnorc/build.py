@@ -18,7 +18,7 @@ from xnorc.render.model import render_model
 from xnorc.render.templates import write
 from xnorc.resources import folder
 
-APP = ("main.c", "link.c", "frame.c", "crc32.c", "reply.c", "session.c", "facts.c", "reboot.c", "model.c")
+APP = ("main.c", "link.c", "frame.c", "crc32.c", "reply.c", "session.c", "facts.c", "kept.c", "reboot.c", "model.c")
 MLPERF_APP = ("main.c", "clock.c", "commands.c", "inference.c", "input.c", "say.c", "words.c")
 
 

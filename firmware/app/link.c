@@ -2,6 +2,7 @@
 #include "link.h"
 
 #include "frame.h"
+#include "kept.h"
 #include "reboot.h"
 #include "reply.h"
 #include "session.h"
@@ -10,7 +11,8 @@ static frame_in_t incoming;
 
 // The last request carried out and its reply: an equal frame gets the same reply and is not carried out again.
 static struct {
-    uint8_t open; // 1 once a HELLO was taken
+    uint8_t open;     // 1 once a HELLO was taken
+    uint8_t in_order; // 1: nothing but the next number is taken
     uint16_t seq;
     uint32_t session;
     uint32_t crc;
@@ -30,15 +32,37 @@ static void refuse(uint16_t seq, uint8_t type, link_error_t code, uint32_t detai
     frame_send(reply.part, reply.parts);
 }
 
+// body: on u8
+static link_error_t in_order(const uint8_t *body, uint32_t bytes, reply_t *reply, uint32_t *detail) {
+    if (bytes != 1) {
+        return LINK_BAD_LENGTH;
+    }
+    *detail = 1;
+    if (body[0] > 1) {
+        return LINK_OUT_OF_BOUNDS;
+    }
+    last.in_order = body[0];
+    reply_u8(reply, last.in_order);
+    return LINK_OK;
+}
+
+static uint16_t after(uint16_t seq) {
+    return seq == 0xFFFFu ? 1 : (uint16_t)(seq + 1u); // 0 is never a request's
+}
+
 static void carry_out(uint8_t type, uint16_t seq, const uint8_t *body, uint32_t bytes) {
     uint32_t detail = 0;
     reply_begin(&last.reply, (uint8_t)(type | LINK_REPLY), seq);
-    const link_error_t code = session_request(type, body, bytes, &last.reply, &detail);
+    const link_error_t code = type == LINK_IN_ORDER ? in_order(body, bytes, &last.reply, &detail)
+                                                    : session_request(type, body, bytes, &last.reply, &detail);
     if (code != LINK_OK) {
         error_reply(&last.reply, seq, type, code, detail);
     }
     last.seq = seq;
     last.crc = incoming.crc;
+    if (last.in_order && type == LINK_RUN && code == LINK_OK) {
+        kept_add(seq, incoming.crc, &last.reply);
+    }
     frame_send(last.reply.part, last.reply.parts);
     reboot_if_asked();
 }
@@ -54,6 +78,8 @@ static void request(const uint8_t *payload, uint32_t bytes) {
     }
     if (type == LINK_HELLO && body_bytes == LINK_HELLO_BYTES && !(last.open && last.session == get_u32(body))) {
         last.open = 1;
+        last.in_order = 0;
+        kept_clear();
         last.session = get_u32(body);
         session_begin(last.session);
         carry_out(type, seq, body, body_bytes); // whatever its seq: the numbers of a session start with its HELLO
@@ -62,7 +88,11 @@ static void request(const uint8_t *payload, uint32_t bytes) {
     } else if (seq == last.seq && incoming.crc == last.crc) {
         frame_send(last.reply.part, last.reply.parts);
     } else if ((uint16_t)(seq - last.seq - 1u) >= 0x7FFFu) { // not one of the next 32767 numbers
-        refuse(seq, type, LINK_OLD_SEQ, last.seq);
+        if (!kept_send(seq, incoming.crc)) {
+            refuse(seq, type, LINK_OLD_SEQ, last.seq);
+        }
+    } else if (last.in_order && seq != after(last.seq)) {
+        refuse(seq, type, LINK_GAP, last.seq);
     } else {
         carry_out(type, seq, body, body_bytes);
     }

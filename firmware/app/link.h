@@ -19,6 +19,7 @@ typedef enum {
     LINK_BOOTLOADER = 0x07,
     LINK_STACK = 0x08,
     LINK_IMAGE = 0x09,
+    LINK_IN_ORDER = 0x0A,
     LINK_REPLY = 0x80, // added to the type of the request
     LINK_ERROR = 0xFF,
 } link_type_t;
@@ -35,6 +36,7 @@ typedef enum {
     LINK_NO_SESSION = 10, // nothing but HELLO is taken before HELLO
     LINK_OLD_SEQ = 11,    // not newer than the last request, and not its repetition
     LINK_NO_BOOTLOADER = 12,
+    LINK_GAP = 13, // in order, and not the next
 } link_error_t;
 
 void link_feed(uint8_t byte);

@@ -10,6 +10,7 @@
 #include "bnn_model_size.h"
 #include "crc32.h"
 #include "facts.h"
+#include "kept.h"
 #include "port.h"
 #include "reboot.h"
 
@@ -67,12 +68,12 @@ static link_error_t hello(reply_t *reply) {
     reply_u8(reply, LINK_VERSION);
     reply_u8(reply, BNN_ABI);
     reply_u8(reply, (uint8_t)port_counter());
-    reply_u8(reply, 0);
+    reply_u8(reply, KEPT);
     reply_u32(reply, port_ticks_hz());
     reply_u16(reply, LINK_MAX_BODY);
     reply_u16(reply, bnn_model.nodes);
     reply_u16(reply, bnn_model.logits);
-    reply_u16(reply, 0);
+    reply_u16(reply, port_receive_room());
     reply_u32(reply, bnn_model.input_bytes);
     reply_u32(reply, bnn_model.arena_bytes);
     for (uint32_t i = 0; i < sizeof bnn_model.digest; i++) {

@@ -62,6 +62,10 @@ static uint32_t nanoseconds(void) {
     return (uint32_t)((uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec);
 }
 
+uint16_t port_receive_room(void) {
+    return 4096; // pipes hold more, and the host must never wait for us while we wait for it
+}
+
 port_clock_t port_clock(void) {
     return nanoseconds;
 }

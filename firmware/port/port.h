@@ -14,6 +14,9 @@ void port_init(void);        // clocks and pins from board.h, then the UART; may
 void port_put(uint8_t byte); // blocks until the UART has taken the byte
 int port_get(void);          // next byte received, or -1 if none is waiting
 
+// Bytes that are received and kept while nobody calls port_get(): what a host may have under way. 0: polled.
+uint16_t port_receive_room(void);
+
 // What port_clock() counts; the numbers are those of HELLO.
 typedef enum {
     PORT_NO_COUNTER = 0,

@@ -21,3 +21,7 @@ void port_put(uint8_t byte) {
 int port_get(void) {
     return uart_receive();
 }
+
+uint16_t port_receive_room(void) {
+    return 0; // polled: what comes while the model runs may be lost
+}

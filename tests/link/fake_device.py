@@ -11,7 +11,7 @@ from xnorc.resources import folder
 from xnorc.toolchain import Image, build_host
 
 HERE = Path(__file__).parent
-APP = ("main.c", "link.c", "session.c", "frame.c", "reply.c", "crc32.c", "facts.c", "reboot.c")
+APP = ("main.c", "link.c", "session.c", "frame.c", "reply.c", "crc32.c", "facts.c", "kept.c", "reboot.c")
 
 
 def build_fake(out: Path, sanitize: bool = True, **defines: int) -> Path:

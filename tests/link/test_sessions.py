@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -144,10 +144,11 @@ def test_data_that_do_not_fit_are_refused_before_anything_runs(
 def test_a_count_that_differs_is_an_error(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     sample = client.sample
 
-    def twice(data: bytes, truth: int = -1) -> object:
-        sample(data, truth)
-        return sample(data, truth)
+    def twice(pieces: Iterable[tuple[bytes, int]]) -> Iterator[object]:
+        for data, truth in pieces:
+            sample(data, truth)
+            yield sample(data, truth)
 
-    monkeypatch.setattr(client, "sample", twice)
+    monkeypatch.setattr(client, "samples", twice)
     with pytest.raises(LinkError, match=r"are \(2, 0, 0, .* here, the device counted \(4, 0, 0"):
         stream_samples(client, fake.images(2))

@@ -5,19 +5,22 @@ from __future__ import annotations
 
 import secrets
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 from xnorc.errors import LinkError
 from xnorc.link.exchange import REBUILD, Exchange, InputDiffers, UnknownRequest, other_version
+from xnorc.link.pipeline import Pipeline
 from xnorc.link.protocol import (
     INPUT,
     VERSION,
     FlashImage,
     Hello,
     Info,
+    InOrder,
     Layers,
     Load,
     Loaded,
+    Ordered,
     Ran,
     ReadImage,
     ReadLayers,
@@ -45,6 +48,7 @@ class Client:
         patience: seconds after which a request that got no reply is given up.
         first_wait: seconds until an unanswered request is repeated for the first time; doubled each time.
         on_text: called with lines of plain text that the device prints.
+        room: bytes that may be under way to the device, instead of what it states itself.
 
     Every method raises `LinkError` (no answer, a device that faulted or restarted, another protocol version, a refused
     request) or what the stream raises when it has ended.
@@ -60,8 +64,11 @@ class Client:
         patience: float = 30.0,
         first_wait: float = 0.5,
         on_text: Callable[[str], None] | None = None,
+        room: int | None = None,
     ) -> None:
         self.name = name
+        self._room, self._first_wait = room, first_wait
+        self._pipeline: Pipeline | None = None
         self.info: Info | None = None
         self._stream = stream
         self._exchange = Exchange(stream, name, patience, first_wait, on_text)
@@ -69,7 +76,7 @@ class Client:
     @property
     def repeats(self) -> int:
         """Requests that had to be sent again so far."""
-        return self._exchange.repeats
+        return self._exchange.repeats + (self._pipeline.repeats if self._pipeline is not None else 0)
 
     def hello(self, session: int | None = None) -> Info:
         """Start a session (a fresh random number unless given) and learn what the device is."""
@@ -77,7 +84,7 @@ class Client:
         info = self._exchange.ask(Hello(number), Info.parse)
         if info.protocol != VERSION:
             raise LinkError(self.name, *other_version(info.protocol))
-        self.info = info
+        self.info, self._pipeline = info, None
         return info
 
     def connect(self, digest: bytes | None = None, abi: int | None = None) -> Info:
@@ -123,6 +130,35 @@ class Client:
                 if attempt == RELOADS:
                     raise
         raise AssertionError("RELOADS is positive")
+
+    @property
+    def room(self) -> int:
+        """Bytes that may be under way; 0: one request at a time."""
+        return self._known().room if self._room is None else self._room
+
+    def samples(self, pieces: Iterable[tuple[bytes, int]]) -> Iterator[Ran]:
+        """Load and run every (input, truth), with as much under way as the device has room for; results in order.
+
+        To be read to the end: nothing else may be asked before.
+        """
+        info = self._known()
+        if self.room <= info.max_body:  # also firmware that knows of no order
+            for data, truth in pieces:
+                yield self.sample(data, truth)
+            return
+        if self._pipeline is None:
+            self._exchange.ask(InOrder(), Ordered.parse)
+            self._pipeline = Pipeline(self._exchange, info.max_body, self.room, info.kept, self._first_wait)
+        for ran in self._pipeline.run(self._fitting(pieces)):
+            self._expect(len(ran.logits) == info.logits and ran.label < info.logits, ran)
+            yield ran
+
+    def _fitting(self, pieces: Iterable[tuple[bytes, int]]) -> Iterator[tuple[bytes, int]]:
+        takes = self._known().input_bytes
+        for data, truth in pieces:
+            if len(data) != takes:
+                raise LinkError(self.name, f"an input of {len(data)} bytes", f"its model takes {takes}")
+            yield data, truth
 
     def tensor(self, node: int | None, length: int) -> bytes:
         """All `length` bytes that node number `node` wrote in the last run; None: the input."""

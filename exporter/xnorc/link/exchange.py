@@ -78,14 +78,13 @@ class Exchange:
 
     def _until_answered(self, request: Request) -> bytes:
         """The body of the reply with this request's type and a sequence number of its own."""
-        self._seq = self._seq % 0xFFFF + 1  # never 0, the seq of complaints about damaged frames
         # The leading 0x00 ends whatever garbage the line carried before.
-        frame = b"\0" + encode(Message(VERSION, request.type, self._seq, request.body()).encode())
+        frame = b"\0" + self.number(request)[1]
         started = time.monotonic()
         known = self._fastest.get(request.type)
         wait = self.first_wait if known is None else max(self.first_wait / 4, 4 * known)
-        while (now := time.monotonic()) < (end := self._end(started)):
-            self._guard(lambda: self._stream.write(frame))
+        while (now := time.monotonic()) < (end := self.end(started)):
+            self.send(frame)
             reply = self._await_reply(request, min(now + wait, end))
             if reply is not None:
                 took = time.monotonic() - started
@@ -93,22 +92,31 @@ class Exchange:
                 return reply
             wait *= 2
             self.repeats += 1
-        raise self._silence(started)
+        raise self.silence(started)
 
-    def _end(self, started: float) -> float:
+    def number(self, request: Request) -> tuple[int, bytes]:
+        """The next sequence number, and the frame of `request` under it."""
+        self._seq = self._seq % 0xFFFF + 1  # never 0, the seq of complaints about damaged frames
+        return self._seq, encode(Message(VERSION, request.type, self._seq, request.body()).encode())
+
+    def send(self, frame: bytes) -> None:
+        """Write a frame."""
+        self._guard(lambda: self._stream.write(frame))
+
+    def end(self, started: float) -> float:
         """When to give up a request that was first sent at `started`."""
         return min(max(started, self._heard) + self.patience, started + LONGER * self.patience)
 
     def _await_reply(self, request: Request, until: float) -> bytes | None:
         """The reply's body; None if it has not come by `until`, or soon after a complaint of a damaged frame."""
         while (now := time.monotonic()) < until:
-            for message in self._receive():
+            for message in self.receive():
                 if message.type == ERROR_TYPE:
                     refusal = Refusal.parse(message.body)
                     if refusal.code in REPEAT:
                         until = min(until, now + SETTLE)
                     elif self._is_ours(message, request, refusal):
-                        raise self._refused(refusal)
+                        raise self.refused(refusal)
                 elif message.version == VERSION and self._is_ours(message, request):
                     return message.body
         return None
@@ -127,7 +135,8 @@ class Exchange:
             return False
         return not isinstance(request, Hello) or message.body.startswith(request.body())
 
-    def _receive(self) -> list[Message]:
+    def receive(self) -> list[Message]:
+        """What has come, waiting for up to `POLL` seconds."""
         stream = self._stream
         data = self._guard(lambda: stream.read(max(1, stream.in_waiting)))
         messages = [Message.decode(payload) for payload in self._decoder.feed(data)]
@@ -139,7 +148,8 @@ class Exchange:
             raise self._faulted()
         return [message for message in messages if message is not None]
 
-    def _refused(self, refusal: Refusal) -> LinkError:
+    def refused(self, refusal: Refusal) -> LinkError:
+        """What to raise for a request that was refused."""
         if refusal.code == 4:
             return LinkError(self.name, *other_version(refusal.detail))
         if refusal.code == 5:
@@ -153,7 +163,8 @@ class Exchange:
         what = f"refused request {refusal.request:#04x}: {refusal.text} (detail {refusal.detail})"
         return LinkError(self.name, what)
 
-    def _silence(self, started: float) -> LinkError:
+    def silence(self, started: float) -> LinkError:
+        """What to raise where nothing has been answered since `started`."""
         damaged = self._decoder.damaged
         heard = f"no answer within {time.monotonic() - started:.1f} s"
         heard += f", but {damaged} damaged frames" if damaged else ""

@@ -33,6 +33,7 @@ ERRORS = {
     10: "no session",
     11: "old sequence number",
     12: "the board has no bootloader that can be started",
+    13: "a request before it is missing",
 }
 COUNTERS = {0: "", 1: "SysTick", 2: "DWT", 3: "clock"}  # 3: nanoseconds of a machine that is no board
 REPEAT = {1, 2, 3}  # error codes of a frame that arrived damaged
@@ -89,6 +90,8 @@ class Info:
         session: the session number it was asked for.
         abi: BNN_ABI of its runtime.
         counter: what counts its ticks, see `COUNTERS`; counter_hz of them a second on the board.
+        kept: results of the last RUNs that it can send again in a session that goes in order.
+        room: bytes that it receives while it is busy: what may be under way; 0 where it polls.
         max_body: bytes of the longest request body it takes.
         nodes, logits, input_bytes, arena_bytes: of the model in it.
         digest: 8 bytes, `xnorc.program.digest`.
@@ -108,8 +111,10 @@ class Info:
     digest: bytes
     board: str
     model: str
+    kept: int = 0
+    room: int = 0
 
-    _LAYOUT: ClassVar[str] = "<IBBBxIHHHxxII8sBB"
+    _LAYOUT: ClassVar[str] = "<IBBBBIHHHHII8sBB"
 
     @classmethod
     def parse(cls, body: bytes) -> Info:
@@ -117,10 +122,10 @@ class Info:
         names = body[struct.calcsize(cls._LAYOUT) :]
         if len(names) != board + model:
             raise BadReply(f"{len(names)} bytes of names instead of {board + model}")
-        session, protocol, abi, counter, hz, max_body, nodes, logits, input_bytes, arena_bytes = numbers
+        session, protocol, abi, counter, kept, hz, max_body, nodes, logits, room, input_bytes, arena_bytes = numbers
         return cls(
             session, protocol, abi, counter, hz, max_body, nodes, logits, input_bytes, arena_bytes, digest,
-            names[:board].decode("utf-8", "replace"), names[board:].decode("utf-8", "replace"),
+            names[:board].decode("utf-8", "replace"), names[board:].decode("utf-8", "replace"), kept, room,
         )  # fmt: skip
 
 
@@ -289,6 +294,26 @@ class ReadImage:
 
 
 @dataclass(frozen=True)
+class InOrder:
+    """From now on nothing but the next number is taken, so that requests may follow each other without waiting."""
+
+    type: ClassVar[int] = 0x0A
+    on: bool = True
+
+    def body(self) -> bytes:
+        return bytes([self.on])
+
+
+@dataclass(frozen=True)
+class Ordered:
+    on: int
+
+    @classmethod
+    def parse(cls, body: bytes) -> Ordered:
+        return cls(*_fields("<B", body))
+
+
+@dataclass(frozen=True)
 class FlashImage:
     """length in bytes and CRC-32 of the image in flash; length 0 where there is no flash."""
 
@@ -322,7 +347,7 @@ class Refusal:
         return ERRORS.get(self.code, f"error {self.code}")
 
 
-Request = Hello | Load | Run | ReadTensor | ReadTotals | ReadLayers | ReadStack | ReadImage | StartBootloader
+Request = Hello | Load | Run | ReadTensor | ReadTotals | ReadLayers | ReadStack | ReadImage | StartBootloader | InOrder
 
 
 def _at_least(layout: str, body: bytes) -> bytes:

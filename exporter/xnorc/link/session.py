@@ -106,18 +106,27 @@ def stream_samples(
     timed = set(np.linspace(0, len(x) - 1, TIMED).astype(int).tolist()) if len(x) else set()
     labels, logits, ticks, layers = [], [], [], []
     correct = known = 0
-    for index, (image, truth) in enumerate(zip(x, truths.tolist(), strict=True)):
-        ran = client.sample(image.tobytes(), truth)
-        if expected is not None and program is not None:
-            _compare(client, program, image, index, ran.logits, next(expected), verify)
-        if index in timed:
+    for first, end in _stretches(len(x), timed, verify):
+        wrong: int | None = None
+        pieces = (
+            (image.tobytes(), truth) for image, truth in zip(x[first:end], truths[first:end].tolist(), strict=True)
+        )
+        for index, ran in enumerate(client.samples(pieces), first):
+            truth = int(truths[index])
+            labels.append(ran.label)
+            logits.append(ran.logits)
+            ticks.append(ran.ticks)
+            correct, known = correct + (ran.label == truth), known + (truth >= 0)
+            if expected is not None and not np.array_equal(ran.logits, wanted := next(expected)) and wrong is None:
+                wrong, wanted_there = index, wanted
+            if on_sample is not None and wrong is None:
+                on_sample(Sample(index, ran.label, truth, ran.logits, ran.ticks, index + 1, correct, known))
+        if wrong is not None and program is not None:
+            _differs(client, program, x[wrong], wrong, logits[wrong], wanted_there, wrong == end - 1)
+        if verify is Verify.TENSORS and program is not None:
+            _tensors_equal(client, program, x[end - 1], end - 1)
+        if end - 1 in timed:
             layers.append(client.layers())
-        labels.append(ran.label)
-        logits.append(ran.logits)
-        ticks.append(ran.ticks)
-        correct, known = correct + (ran.label == truth), known + (truth >= 0)
-        if on_sample is not None:
-            on_sample(Sample(index, ran.label, truth, ran.logits, ran.ticks, index + 1, correct, known))
     _confirm(client, len(x), known, correct, sum(ticks))
     timings = np.array(layers, np.float64).reshape(len(layers), info.nodes)
     return DeviceRun(
@@ -163,21 +172,35 @@ def _expected(program: Program, x: np.ndarray) -> Iterator[np.ndarray]:
         yield from program.run(x[first : first + BATCH], BATCH)
 
 
-def _compare(
+def _stretches(samples: int, timed: set[int], verify: Verify) -> Iterator[tuple[int, int]]:
+    """Ranges of samples between which nothing else is asked of the device."""
+    ends = set(range(samples)) if verify is Verify.TENSORS else timed | ({samples - 1} if samples else set())
+    first = 0
+    for end in sorted(ends):
+        yield first, end + 1
+        first = end + 1
+
+
+def _differs(
     client: Client,
     program: Program,
     image: np.ndarray,
     index: int,
     logits: np.ndarray,
     expected: np.ndarray,
-    verify: Verify,
+    last: bool,
 ) -> None:
-    equal = np.array_equal(logits, expected)
-    if equal and verify is not Verify.TENSORS:
-        return
+    """Raise for logits that are not the program's; `last`: it is this sample that the device ran last."""
+    if not last:
+        client.sample(image.tobytes())
     found = compare_tensors(client, program, image)
-    if found is None and not equal:
+    if found is None:
         found = f"logits {logits.tolist()} were replied, {expected.tolist()} are in memory and in the program"
+    raise MismatchError(f"sample {index}", found, "the device is not the program: please report this")
+
+
+def _tensors_equal(client: Client, program: Program, image: np.ndarray, index: int) -> None:
+    found = compare_tensors(client, program, image)
     if found is not None:
         raise MismatchError(f"sample {index}", found, "the device is not the program: please report this")
 
