@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.boards.clocks import Chip, Nrf52, Pins, Stm32F0, Stm32F4, Stm32G0, Stm32L4
+from tests.boards.clocks import Chip, Nrf52, Pins, Stm32F0, Stm32F4, Stm32G0, Stm32H7, Stm32L4
 from tests.boards.clocks.stm32f4 import F401, F405, F446, F746
 from xnorc.boards import Board, Write, all_boards, load
 
@@ -23,6 +23,7 @@ CHIPS: dict[str, tuple[Callable[[], Chip], Pins, float]] = {
     "nucleo_f446re": (lambda: Stm32F4(F446, 8e6, 0x40004400, (F4_APB1, 17)), Pins(A, 2, 3, 7), 180e6),
     "nucleo_f401re": (lambda: Stm32F4(F401, 8e6, 0x40004400, (F4_APB1, 17)), Pins(A, 2, 3, 7), 84e6),
     "nucleo_f746zg": (lambda: Stm32F4(F746, 8e6, 0x40004800, (F4_APB1, 18)), Pins(D, 8, 9, 7), 216e6),
+    "nucleo_h743zi": (lambda: Stm32H7(8e6, 0x40004800, (0x580244E8, 18)), Pins(D, 8, 9, 7), 400e6),
     "nucleo_l476rg": (lambda: Stm32L4(0x40004400, (0x40021058, 17), 2, plus=False), Pins(A, 2, 3, 7), 80e6),
     "nucleo_l4r5zi": (lambda: Stm32L4(0x40008000, (0x4002105C, 0), 10, plus=True), Pins(G, 7, 8, 8), 120e6),
     "nucleo_g0b1re": (lambda: Stm32G0(0x40004400, (0x4002103C, 17), 2), Pins(A, 2, 3, 1), 64e6),

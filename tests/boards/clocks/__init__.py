@@ -12,6 +12,7 @@ from tests.boards.clocks.nrf52 import Nrf52
 from tests.boards.clocks.stm32f0 import Stm32F0
 from tests.boards.clocks.stm32f4 import Stm32F4
 from tests.boards.clocks.stm32g0 import Stm32G0
+from tests.boards.clocks.stm32h7 import Stm32H7
 from tests.boards.clocks.stm32l4 import Stm32L4
 
-__all__ = ["Chip", "Nrf52", "Pins", "Stm32F0", "Stm32F4", "Stm32G0", "Stm32L4", "Tree"]
+__all__ = ["Chip", "Nrf52", "Pins", "Stm32F0", "Stm32F4", "Stm32G0", "Stm32H7", "Stm32L4", "Tree"]
