@@ -163,6 +163,7 @@ def _report(
         latency=Latency.of(totals, target.unit, facts.hz, device.seconds if facts.hz else None, milliwatts),
         stack=facts.stack,
         image_proved=facts.image_proved,
+        predictions=(tuple(device.labels.tolist()), tuple(device.truths.tolist())),
         notes=program.notes,
         clipped=tuple(each for each in saturation(program, samples.x[:CLIPPED]) if each.clipped),
         wrong=wrong_samples(samples.x, device.labels, samples.y),

@@ -21,7 +21,7 @@ from xnorc.cli.arguments import (
     results_folder,
     target_of,
 )
-from xnorc.cli.output import JSON
+from xnorc.cli.output import JSON, console, progress_console
 from xnorc.cli.place import Group, Place
 from xnorc.errors import DataError
 
@@ -47,6 +47,10 @@ def command(
     volts: Annotated[
         float | None, typer.Option("--volts", min=0.0, help="Its supply: energy is computed.", show_default=False)
     ] = None,
+    against: Annotated[
+        Path | None,
+        typer.Option("--against", help="An earlier report.json of the same samples: what changed.", show_default=False),
+    ] = None,
     as_json: bool = JSON,
 ) -> None:
     """Stream labelled samples to a program and report accuracy, memory and instructions (or cycles) per layer.
@@ -58,12 +62,15 @@ def command(
     """
     from xnorc.cli.measuring import agrees, finish, measure_live
     from xnorc.program import load
+    from xnorc.report.against import compare, read_document
+    from xnorc.report.json_report import document
 
     if data is None:
         raise DataError("--data", "is missing", "an .npz with x and y, or digits, mnist:FILE, cifar10:FILE, a folder")
     if (current is None) != (volts is None):
         raise DataError("--current-ma", "and --volts go together", "energy is current times voltage times time")
     power = None if current is None or volts is None else current * volts
+    earlier = None if against is None else read_document(against)
     program, samples = load(program_dir), held_out(data)
     samples = samples.take(slice(limit))
     target = target_of(emulator, port, board, baud, start_timeout)
@@ -72,5 +79,8 @@ def command(
     folder = out or results_folder(program_dir) / "report" / target.name
     report = measure_live(program, samples, target, folder, data, None, power)
     finish(report, folder, as_json)
+    if earlier is not None:
+        for line in compare(earlier, document(report), str(against)).lines:
+            (progress_console if as_json else console).print(line, soft_wrap=True, markup=False)
     if not agrees(report):
         raise typer.Exit(1)

@@ -51,6 +51,7 @@ def document(report: Report) -> dict[str, Any]:
         "latency": None if report.latency is None else report.latency.document(),
         "stack": None if report.stack is None else asdict(report.stack),
         "image_proved": report.image_proved,
+        "predictions": {"labels": list(report.predictions[0]), "truths": list(report.predictions[1])},
         "layers": [asdict(layer) for layer in report.layers],
         "memory": {"arena": arena, **memories},
         "clipped": [asdict(each) for each in report.clipped],

@@ -138,6 +138,7 @@ class Report:
         latency: of one inference, over all samples; None where nothing is counted.
         stack: measured by the device; None where it cannot tell.
         image_proved: whether the image in flash is the one built; None where the device cannot tell.
+        predictions: the device's labels and the truths (-1 unknown) of all samples, in order.
         notes: what lowering assumed, proved or measured.
         clipped: tensors that clip values of the first samples, beyond what calibration foresaw.
         wrong: some of the samples that the device got wrong.
@@ -160,6 +161,7 @@ class Report:
     latency: Latency | None = None
     stack: StackUse | None = None
     image_proved: bool | None = None
+    predictions: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
     notes: tuple[str, ...] = ()
     clipped: tuple[Saturation, ...] = ()
     wrong: tuple[Wrong, ...] = ()
