@@ -76,7 +76,9 @@ def compare(old: dict[str, Any], new: dict[str, Any], name: str) -> Change:
         lost += truth >= 0 and was == truth != label
         won += truth >= 0 and was != truth == label
     pairs = ((key, _figure(old, *key.split(".")), _figure(new, *key.split("."))) for key in FIGURES)
-    figures = tuple((key, was, at) for key, was, at in pairs if was is not None and at is not None and was != at)
+    figures = tuple(
+        (key, was, at) for key, was, at in pairs if was is not None and at is not None and f"{was:,g}" != f"{at:,g}"
+    )
     return Change(lost, won, figures)
 
 
