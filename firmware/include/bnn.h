@@ -176,7 +176,8 @@ typedef struct {
     uint8_t out_kind; // BIT, I16, I32
 } bnn_bconv2d_lookup_t;
 
-// scratch, in words, with in_words = BNN_WORDS(in_ch): 81 for the pixel at work,
+// scratch, in words, with in_words = BNN_WORDS(in_ch): 32 + planes for the pixel at work,
+// chunk * in_words / 2 + 3 * chunk + 2 for lists,
 // chunk * (128 * in_words + 2) for tables, (in_rows * w + 1) * (4 * in_words + 1) for indices,
 // (out_w * kw + strip * kh + 1) / 2 for places, and strip * out_w * planes for counters unless chunk is all taps.
 void bnn_bconv2d_lookup(const bnn_bconv2d_lookup_t *node, const uint32_t *in, void *out, void *scratch);

@@ -21,7 +21,6 @@
 // (BNN_PAD_SKIP) has it taken off.  Which instructions run depends on shapes alone, never on data.
 #include "bnn_bits.h"
 
-#define LEVELS 24  // planes at most
 #define SLOT 8u    // table words of one pair
 #define BLOCK 128u // table words of 32 inputs: 16 pairs
 #define HALF 64u   // table words of 8 pairs: an index byte reaches 252 bytes
@@ -40,15 +39,22 @@
 #define UNROLL
 #endif
 
-// Counters while taps are being added: planes, and one word of weight 2^level that waits for a second at each level.
-typedef struct {
-    uint32_t plane[LEVELS];
-    uint32_t wait[LEVELS];
-    uint32_t waiting; // bit set of levels
-} counter_t;
-
-// *sum + b + c -> *sum, and the carry.  With u = sum ^ b the carry is sum where u = 0 and c where u = 1.
+// *sum + b + c -> *sum, and the carry.  With u = sum ^ b the carry is sum where u = 0 and c where u = 1.  On ARMv6-M each
+// of the five steps overwrites one of the three, so that none needs another register.
 static inline uint32_t full_add(uint32_t *sum, uint32_t b, uint32_t c) {
+#if defined(__ARM_ARCH_ISA_THUMB) && __ARM_ARCH_ISA_THUMB == 1 && !defined(__clang__)
+    __asm__(".syntax unified\n"
+            "eors %1, %1, %0\n"
+            "eors %2, %2, %1\n"
+            "bics %0, %0, %1\n"
+            "bics %1, %1, %2\n"
+            "orrs %1, %1, %0\n"
+            : "+l"(*sum), "+l"(b), "+l"(c)
+            :
+            : "cc");
+    *sum = c;
+    return b;
+#endif
     const uint32_t u = *sum ^ b, s = u ^ c;
     const uint32_t carry = (*sum & ~u) | (u & ~s);
     *sum = s;
@@ -124,35 +130,18 @@ static void build_table(const uint32_t *weights, uint32_t in_ch, uint32_t *table
     table[1] = ~z;
 }
 
-// A word of weight 2^level joins the counters: two that wait at a level become one plane sum and one carry.
-__attribute__((noinline)) static void push_on(counter_t *count, uint32_t level, uint32_t word) {
-    for (;; level++) {
-        const uint32_t bit = 1u << level, waits = count->waiting & bit;
-        count->waiting ^= bit;
-        if (!waits) break;
-        word = full_add(&count->plane[level], count->wait[level], word);
+// `n` words of the plane's weight join it: two at a time, each two leaving a carry in the list; returns how many.
+static inline uint32_t fold(uint32_t *plane, uint32_t *list, uint32_t n) {
+    const uint32_t *from = list;
+    uint32_t *to = list, sum = *plane;
+    for (; n >= 2; n -= 2, from += 2) *to++ = full_add(&sum, from[0], from[1]);
+    if (n > 0) {
+        const uint32_t last = *from;
+        *to++ = sum & last;
+        sum ^= last;
     }
-    count->wait[level] = word;
-}
-
-// The same; the first step inline, which is the last one every second time.
-static inline void push(counter_t *count, uint32_t level, uint32_t word) {
-    const uint32_t bit = 1u << level, waits = count->waiting & bit;
-    count->waiting ^= bit;
-    if (waits) {
-        push_on(count, level + 1, full_add(&count->plane[level], count->wait[level], word));
-    } else {
-        count->wait[level] = word;
-    }
-}
-
-// Words that still wait join their planes.
-static void settle(counter_t *count, uint32_t planes) {
-    uint32_t carry = 0;
-    for (uint32_t level = 0; level < planes; level++) {
-        const uint32_t word = count->waiting >> level & 1u ? count->wait[level] : 0u;
-        carry = full_add(&count->plane[level], word, carry);
-    }
+    *plane = sum;
+    return (uint32_t)(to - list);
 }
 
 static inline uint32_t look(const uint32_t *table, const uint8_t *index) {
@@ -175,29 +164,82 @@ static inline uint32_t add_half(low_t *low, const uint32_t *table, const uint8_t
     return full_add(&low->p3, e, f);
 }
 
-// Adds the mismatches of one tap: 16 lookups of weight 2 per 32 inputs, added in a tree whose planes 1..4 stay in
-// registers; a carry of weight 32 per block and the parity of weight 1 go on by push().
-TIGHT static void count_tap(counter_t *count, const uint32_t *table, const uint32_t *indices, uint32_t words) {
-    low_t low = {count->plane[1], count->plane[2], count->plane[3], count->plane[4]};
-    const uint8_t *s = (const uint8_t *)indices;
+// What one call works with; all of it lies in the scratch, because a stack is small and not planned.
+typedef struct {
+    uint32_t *plane;    // (planes) counters of the pixel being done
+    uint32_t *parities; // (chunk + 1) words of weight 1 that are to join them
+    uint32_t *heavies;  // (chunk * words / 2 + chunk + 1) words of weight 64
+    uint32_t *numbers;  // (32) the pixel's dots; before, weights of a block that in_ch does not fill
+    uint32_t *tables;   // (chunk, BNN_WORDS(in_ch) * BLOCK + 2)
+    uint32_t *indices;  // (in_rows * w + 1, index words of a pixel); the last pixel is a tap outside the image
+    uint32_t *places;   // (chunk) where in `indices` the taps of the pixel being done are
+    uint32_t *saved;    // (strip * out_w, planes) counters between chunks
+    int16_t *col;       // (out_w, kw) input column, or -1 outside
+    int16_t *row;       // (strip, kh) input row from the strip's first on, or -1 outside
+    uint32_t words;     // BNN_WORDS(in_ch)
+    uint32_t each;      // index words of a pixel
+} work_t;
+
+// One word that joins planes first..last - 1; returns the carry.
+static inline uint32_t ripple(uint32_t *plane, uint32_t first, uint32_t last, uint32_t word) {
+    for (uint32_t level = first; level < last; level++) {
+        const uint32_t old = plane[level];
+        plane[level] = old ^ word;
+        word &= old;
+    }
+    return word;
+}
+
+// The words that wait join the planes, of which there are enough for the last carry (planes_of in plan/lookup.py states
+// it; it holds for every number of taps and words): `n` parities, the odd carry of weight 32 where there is one, and those of weight
+// 64 up to `heavy`.
+static inline void join_lists(const work_t *work, uint32_t n, const uint32_t *odd, uint32_t *heavy, uint32_t planes) {
+    uint32_t *const plane = work->plane, *list = work->parities, level = 0;
+    for (; level < 5 && n > 1; level++) n = fold(plane + level, list, n);
+    if (n == 1) {
+        uint32_t word = ripple(plane, level, 5, list[0]);
+        if (odd != NULL) {
+            word = full_add(plane + 5, word, *odd);
+        } else {
+            word = ripple(plane, 5, 6, word);
+        }
+        *heavy++ = word;
+    } else {
+        if (odd != NULL) list[n++] = *odd;
+        for (n = fold(plane + 5, list, n); n > 0; n--) *heavy++ = *list++;
+    }
+    list = work->heavies, n = (uint32_t)(heavy - list);
+    for (level = 6; n > 1; level++) n = fold(plane + level, list, n);
+    ripple(plane, level, planes, list[0]);
+}
+
+// Adds the mismatches of `taps` taps to the planes: 16 lookups of weight 2 per 32 inputs, added in a tree whose planes
+// 1..4 stay in registers.  A tap's parity of weight 1 and two blocks' carry of weight 64 wait in lists until the end.
+TIGHT static void count_taps(const work_t *work, uint32_t taps, uint32_t planes) {
+    uint32_t *plane = work->plane;
+    low_t low = {plane[1], plane[2], plane[3], plane[4]};
+    const uint32_t *table = work->tables, *place = work->places;
+    uint32_t *parity = work->parities, *heavy = work->heavies;
     uint32_t first = 0;
-    int odd = 0; // a block's carry waits in `first`
-    do {
-        const uint32_t e = add_half(&low, table, s);
-        const uint32_t f = add_half(&low, table + HALF, s + 8);
-        const uint32_t carry = full_add(&low.p4, e, f);
-        s += 16;
-        table += BLOCK;
-        if (odd) push(count, 6, full_add(&count->plane[5], first, carry));
-        first = carry;
-        odd = !odd;
-    } while (--words);
-    count->plane[1] = low.p1;
-    count->plane[2] = low.p2;
-    count->plane[3] = low.p3;
-    count->plane[4] = low.p4;
-    if (odd) push(count, 5, first);
-    push(count, 0, look(table, s));
+    int odd = 0; // a block's carry of weight 32 waits in `first`
+    for (uint32_t left = taps; left > 0; left--) {
+        const uint8_t *s = (const uint8_t *)(work->indices + *place++);
+        uint32_t words = work->words;
+        do {
+            const uint32_t e = add_half(&low, table, s);
+            const uint32_t f = add_half(&low, table + HALF, s + 8);
+            const uint32_t carry = full_add(&low.p4, e, f);
+            s += 16;
+            table += BLOCK;
+            if (odd) *heavy++ = full_add(&plane[5], first, carry);
+            first = carry;
+            odd = !odd;
+        } while (--words);
+        *parity++ = look(table, s);
+        table += 2;
+    }
+    plane[1] = low.p1, plane[2] = low.p2, plane[3] = low.p3, plane[4] = low.p4;
+    join_lists(work, taps, odd ? &first : NULL, heavy, planes);
 }
 
 // Swap the bits of `mask` in *b with those `shift` places higher in *a.
@@ -236,26 +278,16 @@ static void unslice(const uint32_t *plane, uint32_t planes, int32_t base, int32_
     }
 }
 
-// What one call works with; all of it lies in the scratch, because a stack is small and not planned.
-typedef struct {
-    counter_t *count;  // of the pixel being done
-    uint32_t *numbers; // (32) the pixel's dots; before, weights of a block that in_ch does not fill
-    uint32_t *tables;  // (chunk, BNN_WORDS(in_ch) * BLOCK + 2)
-    uint32_t *indices; // (in_rows * w + 1, index words of a pixel); the last pixel is a tap outside the image
-    uint32_t *saved;   // (strip * out_w, planes) counters between chunks
-    int16_t *col;      // (out_w, kw) input column, or -1 outside
-    int16_t *row;      // (strip, kh) input row from the strip's first on, or -1 outside
-    uint32_t words;    // BNN_WORDS(in_ch)
-    uint32_t each;     // index words of a pixel
-} work_t;
-
 static work_t divide(const bnn_bconv2d_lookup_t *node, void *scratch) {
     work_t work = {.words = BNN_WORDS(node->in_ch)};
     work.each = 4u * work.words + 1u;
-    work.count = scratch;
-    work.numbers = (uint32_t *)(void *)(work.count + 1);
+    work.plane = scratch;
+    work.parities = work.plane + node->planes;
+    work.heavies = work.parities + node->chunk + 1u;
+    work.numbers = work.heavies + node->chunk * work.words / 2u + node->chunk + 1u;
     work.tables = work.numbers + 32;
-    work.indices = work.tables + node->chunk * (work.words * BLOCK + 2u);
+    work.places = work.tables + node->chunk * (work.words * BLOCK + 2u);
+    work.indices = work.places + node->chunk;
     work.col = (int16_t *)(void *)(work.indices + ((size_t)node->in_rows * node->w + 1u) * work.each);
     work.row = work.col + (size_t)node->out_w * node->window.kw;
     const size_t places = (size_t)node->out_w * node->window.kw + (size_t)node->strip * node->window.kh;
@@ -292,7 +324,7 @@ static void prepare_strip(const bnn_bconv2d_lookup_t *node, const work_t *work, 
 // The output of group g at (y, x) from its finished planes.
 static void finish(const bnn_bconv2d_lookup_t *node, const work_t *work, uint32_t g, uint32_t y, uint32_t x,
                    void *out) {
-    const uint32_t *plane = work->count->plane;
+    const uint32_t *plane = work->plane;
     if (node->base == NULL) {
         const size_t word = ((size_t)y * node->out_w + x) * BNN_WORDS(node->out_ch) + g;
         ((uint32_t *)out)[word] = ~plane[node->planes - 1] ^ node->flip[g];
@@ -306,37 +338,40 @@ static void finish(const bnn_bconv2d_lookup_t *node, const work_t *work, uint32_
     bnn_emit(&sink, y, x, 32u * g, left < 32u ? left : 32u, dots);
 }
 
+// Where the index words of taps first..last - 1 of a pixel are, whose tap rows and columns are given.
+static void list_places(const bnn_bconv2d_lookup_t *node, const work_t *work, const int16_t *rows, const int16_t *cols,
+                        uint32_t first, uint32_t last) {
+    const uint32_t kw = node->window.kw, each = work->each, line = node->w * each;
+    const uint32_t outside = node->in_rows * line;
+    uint32_t *place = work->places;
+    uint32_t kx = first % kw, left = last - first;
+    for (rows += first / kw;; rows++, kx = 0) {
+        const uint32_t row = (uint32_t)(*rows < 0 ? 0 : *rows) * line;
+        for (; kx < kw; kx++, left--) {
+            if (left == 0) return;
+            *place++ = *rows >= 0 && cols[kx] >= 0 ? row + (uint32_t)cols[kx] * each : outside;
+        }
+        if (left == 0) return;
+    }
+}
+
 // Adds taps first..last - 1 of group g to every counter of the strip; the last chunk gives the output.
 static void run_chunk(const bnn_bconv2d_lookup_t *node, const work_t *work, uint32_t g, uint32_t first, uint32_t last,
                       uint32_t y0, uint32_t y1, void *out) {
-    const uint32_t kw = node->window.kw, taps = (uint32_t)node->window.kh * kw;
-    const uint32_t table_words = work->words * BLOCK + 2u;
-    const uint32_t *outside = work->indices + (size_t)node->in_rows * node->w * work->each;
-    uint32_t *saved = work->saved;
+    const uint32_t kw = node->window.kw, kh = node->window.kh, planes = node->planes, groups = BNN_WORDS(node->out_ch);
+    uint32_t *saved = work->saved, *const plane = work->plane;
     for (uint32_t y = y0; y < y1; y++) {
-        const size_t row_class = (size_t)node->rows[y] * node->n_cols;
-        for (uint32_t x = 0; x < node->out_w; x++, saved += node->planes) {
-            counter_t *count = work->count;
-            const uint32_t *start = saved;
-            if (first == 0) {
-                start = node->bias + ((row_class + node->cols[x]) * BNN_WORDS(node->out_ch) + g) * node->planes;
-            }
-            for (uint32_t b = 0; b < node->planes; b++) count->plane[b] = start[b];
-            count->waiting = 0;
-            uint32_t ky = first / kw, kx = first % kw;
-            const uint32_t *table = work->tables;
-            for (uint32_t tap = first; tap < last; tap++, table += table_words) {
-                const int32_t row = work->row[(y - y0) * node->window.kh + ky], col = work->col[x * kw + kx];
-                const int inside = row >= 0 && col >= 0;
-                const size_t pixel = (size_t)(uint32_t)row * node->w + (uint32_t)col;
-                count_tap(count, table, inside ? work->indices + pixel * work->each : outside, work->words);
-                if (++kx == kw) kx = 0, ky++;
-            }
-            settle(count, node->planes);
-            if (last == taps) {
+        const uint32_t *biases = node->bias + ((size_t)node->rows[y] * node->n_cols * groups + g) * planes;
+        const int16_t *cols = work->col;
+        for (uint32_t x = 0; x < node->out_w; x++, saved += planes, cols += kw) {
+            const uint32_t *start = first == 0 ? biases + node->cols[x] * groups * planes : saved;
+            for (uint32_t b = 0; b < planes; b++) plane[b] = start[b];
+            list_places(node, work, work->row + (y - y0) * kh, cols, first, last);
+            count_taps(work, last - first, planes);
+            if (last == kh * kw) {
                 finish(node, work, g, y, x, out);
             } else {
-                for (uint32_t b = 0; b < node->planes; b++) saved[b] = count->plane[b];
+                for (uint32_t b = 0; b < planes; b++) saved[b] = plane[b];
             }
         }
     }

@@ -112,3 +112,21 @@ def test_counters_take_all_the_planes_that_the_kernel_has_and_no_more(in_ch: int
     )  # fmt: skip
     assert takes(node) == fits
     assert planes_of(node, 1) == LEVELS + (0 if fits else 1)
+
+
+@pytest.mark.parametrize("words_in", [1, 2, 3, 8, 31])
+def test_the_lists_of_a_pixel_end_within_its_planes(words_in: int) -> None:
+    """Lists are folded in pairs, whatever is in them: as many levels as the counts of words ask for."""
+    for taps in range(1, 200):
+        node = BConv2d(
+            name="c", inputs=("x",), output=Tensor("y", (1, 1, 1), Kind.I32), window=Window(kh=1, kw=taps),
+            weights=np.ones((1, 1, taps, 32 * words_in), np.int8),
+        )  # fmt: skip
+        light, heavy, level = taps, taps * words_in // 2, 0
+        while level < 5:
+            light, level = -(-light // 2), level + 1
+        heavy += -(-(light + taps * words_in % 2) // 2)
+        level = 6
+        while heavy > 1:
+            heavy, level = -(-heavy // 2), level + 1
+        assert level <= planes_of(node, taps)

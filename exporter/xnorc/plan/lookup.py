@@ -21,8 +21,8 @@ from xnorc.program import ALWAYS, NEVER, Tensor, pack_bits, words
 from xnorc.program.nodes.bconv2d import BConv2d
 from xnorc.program.window import SKIP
 
-LEVELS = 24  # planes that the kernel has room for
-_PIXEL = 2 * LEVELS + 1 + 32  # words of the pixel at work: planes, what waits at each, a bit set, 32 dots
+LEVELS = 24  # planes at most: more than any node needs
+_PIXEL = 32  # words of the pixel at work, beside its counters: dots
 
 
 @dataclass(frozen=True)
@@ -102,21 +102,22 @@ def _cuts(node: BConv2d, source: Tensor) -> Iterator[Shape]:
         for chunk in sorted({taps, kw, 1}):
             planes = planes_of(node, chunk)
             tables = chunk * (128 * in_words + 2)
+            lists = chunk * in_words // 2 + 3 * chunk + 2  # parities, heavier carries, places of taps
             indices = (in_rows * w + 1) * (4 * in_words + 1)
             places = (out_w * kw + strip * kh + 1) // 2
             saved = strip * out_w * planes if chunk < taps else 0
             calls = -(-out_h // strip) * groups  # times that all tables are built
             build = calls * taps * in_words * 16 * 24
             index = indexed * (in_words * 34 + 12)
-            count = node.output.shape[0] * out_w * groups * taps * (in_words * 162 + 55)
-            finish = out_h * out_w * groups * -(-taps // chunk) * (planes * 24 + 90)
+            count = node.output.shape[0] * out_w * groups * taps * (in_words * 128 + 77)
+            finish = out_h * out_w * groups * -(-taps // chunk) * (planes * 14 + 150)
             if _numbers(node):
                 finish += out_h * out_w * groups * (8 * planes * 9 + 32 * 12)
             yield Shape(
                 strip=strip,
                 chunk=chunk,
                 in_rows=in_rows,
-                scratch=4 * (_PIXEL + tables + indices + places + saved),
+                scratch=4 * (_PIXEL + planes + lists + tables + indices + places + saved),
                 instructions=build + index + count + finish,
             )
 
