@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from tests.flash.desk import desk
-from tests.flash.simulator import Chip
+from tests.flash.simulator import Chip, Wait
 from xnorc.boards import load
 from xnorc.cli import main
 from xnorc.flash.stm32 import chips
 from xnorc.resources import folder
+from xnorc.targets.port import hint, open_port
 
 Need = Callable[..., None]
 Xnorc = Callable[..., tuple[int, str, str]]
@@ -75,6 +76,41 @@ def test_a_program_goes_all_the_way_to_a_report(
     assert (Path("report") / "report.html").is_file()
     binary = (Path("report") / name / "firmware.bin").read_bytes()
     assert chip.memory[: len(binary)] == binary
+
+
+class Forgetful(Chip):
+    """Loses a bit of its program between the read-back and its start."""
+
+    def _go(self) -> Wait:
+        yield from super()._go()
+        last = max(at for at in range(0x80000) if self.memory[at] not in (0xFF, 0xA5))
+        self.memory[last] ^= 1
+
+
+@pytest.mark.emulator
+def test_success_is_never_said_of_another_image_than_the_one_built(xnorc: Xnorc, tmp_path: Path, need: Need) -> None:
+    need("arm-none-eabi-gcc", "qemu-system-arm")
+    pytest.importorskip("sklearn")
+    chip = Forgetful(0x413, chips.CHIPS[0x413].units)
+    with desk(chip, "netduinoplus2", tmp_path, 0x80000) as on:
+        words = ("--port", on.port, "--data", "digits", "--limit", 2, "--out", "report")
+        code, out, err = xnorc("deploy", "zoo:digits", "--board", "netduinoplus2", *words)
+    assert (code, out) == (2, "")
+    assert "runs an image of" in err.splitlines()[-1]
+    assert not (Path("report") / "report.html").exists()
+
+
+def test_a_port_that_another_program_holds_is_told(xnorc: Xnorc, tmp_path: Path) -> None:
+    (tmp_path / "f.bin").write_bytes(bytes.fromhex("0010002009000008") + bytes(100))
+    with desk(Chip(0x413, chips.CHIPS[0x413].units), "", tmp_path) as on, open_port(on.port, 115200):
+        code, out, err = xnorc("flash", tmp_path / "f.bin", "--board", "netduinoplus2", "--port", on.port)
+    assert (code, out) == (2, "")
+    assert "cannot be opened" in err
+    assert "another program holds it" in err
+
+
+def test_a_port_that_is_not_ours_to_open_names_the_group() -> None:
+    assert "dialout" in hint(13)
 
 
 @pytest.mark.emulator

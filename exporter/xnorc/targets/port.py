@@ -26,13 +26,18 @@ def open_port(port: str, baud: int, timeout: float | None = 5.0, *, even_parity:
     import serial
 
     parities = (serial.PARITY_EVEN, serial.PARITY_NONE) if even_parity else (serial.PARITY_NONE,)
-    longest = None if "://" in port else 10.0  # s of a write; pyserial has none for RFC 2217
+    more: dict[str, Any] = {}
+    if "://" not in port:  # a URL's server decides who may come, and RFC 2217 has no limit of a write in pyserial
+        more = {"write_timeout": 10.0, "exclusive": True}
     for parity in parities:
+        stream: Any = None
         try:
-            stream = serial.serial_for_url(port, baudrate=baud, timeout=0.0, write_timeout=longest, parity=parity)
+            stream = serial.serial_for_url(port, baudrate=baud, timeout=0.0, parity=parity, **more)
             stream.timeout = timeout  # sets the port up once more: a pty says only now that it has no parity
             return stream
         except (serial.SerialException, ValueError, *BROKEN) as error:
+            if stream is not None:
+                stream.close()
             code = number(error) or number(error.__cause__ or error.__context__)
             unsupported = code == errno.EINVAL or "Invalid argument" in str(error)
             if parity != parities[-1] and unsupported:

@@ -21,6 +21,7 @@ ERASE, EXTENDED_ERASE, READOUT_UNPROTECT = 0x43, 0x44, 0x92
 BLOCK = 256  # most bytes of one read or write
 FILLER = 0xFF  # completes a command that an earlier host left half sent: no sound command, and an empty write
 
+DRAINS = 64  # reads of 64 bytes
 REPLY = 1.0  # s; longest wait for an answer that needs no flash
 SLOW = 1.0  # s; for 256 bytes written (F4: 16 us typical a word, 100 us at most)
 ERASES = 30.0  # s; for one erase command (F4: 4 s at most a 128 KB sector at 8 bits; a mass erase 32 s at most)
@@ -54,6 +55,7 @@ class Bootloader:
     def sync(self) -> None:
         """Get the bootloader to listen: fresh from reset, already listening, or with half a command of an earlier
         host."""
+        self._drain()
         for byte, wait, times in ((SYNC, 0.3, 3), (FILLER, 0.02, BLOCK + 4)):
             for _ in range(times):
                 self._send(bytes([byte]))
@@ -168,9 +170,10 @@ class Bootloader:
         return data
 
     def _drain(self) -> None:
-        """What else comes at once: answers to bytes that were sent before the first was answered."""
-        while self._read(64, 0.05):
-            pass
+        """Drop what has come and what comes at once; one that never stops talking is left to whoever reads next."""
+        for _ in range(DRAINS):
+            if not self._read(64, 0.05):
+                return
 
     def _read(self, count: int, wait: float) -> bytes:
         try:
