@@ -39,6 +39,7 @@ def test_cores_with_one_instruction_set_are_alike_and_unknown_platforms_are_take
     assert contradiction("platforms/cpus/stm32g0.repl", "sysbus.usart2", "cortex-m0plus", "stm32_usart_v2") is None
     assert contradiction(F4, "sysbus.usart2", "cortex-m4", "stm32_usart") is None
     assert contradiction("mine.repl", "sysbus.any", "cortex-m55", "pl011") is None
+    assert contradiction("platforms/cpus/stm32l072.repl", "sysbus.lpuart1", "cortex-m0plus", "stm32_lpuart") is None
     assert contradiction("platforms/cpus/nrf52840.repl", "sysbus.uart0", "cortex-m4", "nrf51_uart") is not None
 
 
@@ -47,3 +48,12 @@ def test_every_platform_has_a_known_uart_model_and_no_board_of_ours_contradicts_
     for board in all_boards():
         if board.renode is not None:
             assert board.renode.platform in PLATFORMS
+
+
+def test_a_step_that_would_wait_for_ever_is_refused(tmp_path: Path) -> None:
+    text = Path(__file__).parents[2].joinpath("boards", "stm32f072b_disco.toml").read_text()
+    table = '\n[renode]\nplatform = "platforms/cpus/stm32f072.repl"\nuart = "sysbus.usart1"\n'
+    (tmp_path / "stm32f072b_disco.toml").write_text(text + table)
+    complaint = r"renode.platform is .*, where bits 0x02000000 of 0x40021000 never read as 1 \(accepted: "
+    with pytest.raises(BoardError, match=complaint):
+        load(str(tmp_path / "stm32f072b_disco.toml"))

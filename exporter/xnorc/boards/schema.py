@@ -40,9 +40,9 @@ def parse(data: Mapping[str, Any], where: str, stem: str) -> Board:
         memory=memory(top.table("memory")),
         clock=Clock(clock := top.table("clock").only("hz", 1000, 10**10)),
         uart=(wire := uart(top.table("uart"), clock)),
-        init=tuple(write(step) for step in top.tables("init")),
+        init=(steps := tuple(write(step) for step in top.tables("init"))),
         qemu=qemu(top.table("qemu", optional=True), clock),
-        renode=renode(top.table("renode", optional=True), clock, core, wire.ip),
+        renode=renode(top.table("renode", optional=True), clock, core, wire.ip, steps),
         flash=flash(top.table("flash", optional=True)),
     )
     top.done()
@@ -145,7 +145,7 @@ def qemu(table: Table, clock: int) -> Qemu | None:
     return found
 
 
-def renode(table: Table, clock: int, core: str, ip: str) -> Renode | None:
+def renode(table: Table, clock: int, core: str, ip: str, steps: tuple[Write, ...]) -> Renode | None:
     if not table.data:
         return None
     found = Renode(
@@ -155,7 +155,8 @@ def renode(table: Table, clock: int, core: str, ip: str) -> Renode | None:
     )
     if found.hz % 10**6:
         table.fail("hz", f"is {found.hz}", "whole MHz: Renode takes the instructions of a second in millions")
-    wrong = contradiction(found.platform, found.uart, core, ip)
+    waits = [(step.address, step.value) for step in steps if step.how == "wait"]
+    wrong = contradiction(found.platform, found.uart, core, ip, waits)
     if wrong is not None:
         table.fail(*wrong)
     table.done()
