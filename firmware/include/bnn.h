@@ -27,7 +27,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BNN_ABI 4 // the model's header and this library must agree on it
+#define BNN_ABI 5 // the model's header and this library must agree on it
 
 #define BNN_WORDS(ch) (((ch) + 31u) / 32u) // packed words that hold ch channels
 

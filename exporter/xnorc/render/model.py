@@ -10,7 +10,7 @@ from xnorc.program import digest
 from xnorc.render.ctext import ArrayText, Line, array_text, initialiser
 from xnorc.render.templates import render
 
-ABI = 4  # BNN_ABI of the runtime that these headers are for
+ABI = 5  # BNN_ABI of the runtime that these headers are for
 
 
 @dataclass(frozen=True)
