@@ -257,7 +257,7 @@ def test_run_checks_every_tensor_and_report_writes_both_files(need: Callable[...
     )
     told = json.loads(done.stdout)
     assert told == json.loads((copy / "report" / "report.json").read_text())
-    assert set(told["accuracy"]) == {"pytorch", "program", "host", "device"}
+    assert set(told["accuracy"]) == {"pytorch", "program", "host", "device", "device_top5"}
     assert told["accuracy"]["program"] == told["accuracy"]["host"] == told["accuracy"]["device"]
     assert (copy / "report" / "report.html").stat().st_size > 10_000
 
