@@ -1,48 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// LPUART of STM32 G0, G4, H7, L0, L4, L5 and U5, polled: the registers of stm32_usart_v2.c with a finer divider.
+// LPUART of STM32 G0, G4, H7, L0, L4, L5 and U5, polled: the registers of stm32_isr.h with a finer divider.
 // RM0351, RM0432 and RM0444, "LPUART registers". No FIFO: what reset leaves.
-#include "uart.h"
-
-#include <stdbool.h>
-#include <stdint.h>
-
-#define CR1 UART_REGISTER(0x00u)
-#define BRR UART_REGISTER(0x0Cu)
-#define ISR UART_REGISTER(0x1Cu)
-#define ICR UART_REGISTER(0x20u)
-#define RDR UART_REGISTER(0x24u)
-#define TDR UART_REGISTER(0x28u)
-
-#define CR1_UE (1u << 0)
-#define CR1_RE (1u << 2)
-#define CR1_TE (1u << 3)
-#define ISR_ERRORS 0xFu // parity, framing, noise, overrun: bits 0 to 3, cleared by the same bits of ICR
-#define ISR_RXNE (1u << 5)
-#define ISR_TXE (1u << 7)
+#include "stm32_isr.h"
 
 // BRR is the clock over the baud rate in 256ths. The clock has to be 3 to 4096 times the baud rate.
 #define DIVIDER ((BOARD_UART_HZ * 256ull + BOARD_UART_BAUD / 2u) / BOARD_UART_BAUD)
 _Static_assert(DIVIDER >= 0x300u && DIVIDER <= 0xFFFFFu, "uart.baud is out of the divider's range for uart.hz");
 
 void uart_init(void) {
-    CR1 = 0; // BRR can be written only while UE is 0
-    BRR = (uint32_t)DIVIDER;
-    CR1 = CR1_UE | CR1_TE | CR1_RE;
-}
-
-bool uart_send(uint8_t byte) {
-    if ((ISR & ISR_TXE) == 0) {
-        return false;
-    }
-    TDR = byte;
-    return true;
-}
-
-// An overrun stops reception until it is cleared, unlike that of the older USART; the link's CRC notices the loss.
-int uart_receive(void) {
-    const uint32_t state = ISR;
-    if ((state & ISR_ERRORS) != 0) {
-        ICR = state & ISR_ERRORS;
-    }
-    return (state & ISR_RXNE) != 0 ? (int)(RDR & 0xFFu) : -1;
+    enable((uint32_t)DIVIDER);
 }

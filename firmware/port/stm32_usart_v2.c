@@ -1,48 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // USART of STM32 F0, F3, F7, G0, G4, H7, L0, L4, L5 and U5 (the one with ISR, ICR, RDR and TDR), polled.
 // RM0091, RM0351, RM0385 and RM0444, "USART registers". 16 samples a bit (OVER8 = 0), no FIFO: both are what reset leaves.
-#include "uart.h"
-
-#include <stdbool.h>
-#include <stdint.h>
-
-#define CR1 UART_REGISTER(0x00u)
-#define BRR UART_REGISTER(0x0Cu)
-#define ISR UART_REGISTER(0x1Cu)
-#define ICR UART_REGISTER(0x20u)
-#define RDR UART_REGISTER(0x24u)
-#define TDR UART_REGISTER(0x28u)
-
-#define CR1_UE (1u << 0)
-#define CR1_RE (1u << 2)
-#define CR1_TE (1u << 3)
-#define ISR_ERRORS 0xFu // parity, framing, noise, overrun: bits 0 to 3, cleared by the same bits of ICR
-#define ISR_RXNE (1u << 5)
-#define ISR_TXE (1u << 7)
+#include "stm32_isr.h"
 
 // BRR with 16 samples a bit: clocks a bit.
 _Static_assert(UART_CLOCKS_A_BIT >= 16u && UART_CLOCKS_A_BIT <= 0xFFFFu,
                "uart.baud is out of the divider's range for uart.hz");
 
 void uart_init(void) {
-    CR1 = 0; // BRR can be written only while UE is 0
-    BRR = UART_CLOCKS_A_BIT;
-    CR1 = CR1_UE | CR1_TE | CR1_RE;
-}
-
-bool uart_send(uint8_t byte) {
-    if ((ISR & ISR_TXE) == 0) {
-        return false;
-    }
-    TDR = byte;
-    return true;
-}
-
-// An overrun stops reception until it is cleared, unlike that of the older USART; the link's CRC notices the loss.
-int uart_receive(void) {
-    const uint32_t state = ISR;
-    if ((state & ISR_ERRORS) != 0) {
-        ICR = state & ISR_ERRORS;
-    }
-    return (state & ISR_RXNE) != 0 ? (int)(RDR & 0xFFu) : -1;
+    enable(UART_CLOCKS_A_BIT);
 }

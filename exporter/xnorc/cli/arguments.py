@@ -62,6 +62,13 @@ Emulator = Annotated[
         show_default=False,
     ),
 ]
+By = Annotated[
+    str | None,
+    typer.Option("--by", help="Flash another way than the board file says: stm32, drive, ...", show_default=False),
+]
+Unprotect = Annotated[
+    bool, typer.Option("--unprotect", help="Lift a read-out protection: erases [bold]all[/] of the chip.")
+]
 Port = Annotated[
     str | None, typer.Option("--port", "-p", help="Serial port or URL of a flashed board.", show_default=False)
 ]

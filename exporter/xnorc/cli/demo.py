@@ -59,7 +59,7 @@ def command(
         pytorch = trained.network(floats).argmax(dim=1).numpy()
     console.print("[bold]2. export[/] it to an integer program and a C header", markup=True)
     program = export(trained.network, floats[:1], out=out / "program", name="digits")
-    console.print(program.dump(), end="", markup=False, soft_wrap=True)
+    console.print(program.dump(), end="", soft_wrap=True)
     console.print(f"[bold]3. build, boot and stream[/] the {len(samples)} held-out samples over the UART", markup=True)
     report = measure_live(program, samples, target, out, "digits (held out)", pytorch)
     finish(report, out, as_json=False)

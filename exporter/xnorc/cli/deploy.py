@@ -8,8 +8,19 @@ from typing import Annotated
 
 import typer
 
-from xnorc.cli.arguments import BaudRate, BoardName, Data, Limit, Port, ProgramDir, held_out, results_folder
-from xnorc.cli.output import JSON, progress_console
+from xnorc.cli.arguments import (
+    BaudRate,
+    BoardName,
+    By,
+    Data,
+    Limit,
+    Port,
+    ProgramDir,
+    Unprotect,
+    held_out,
+    results_folder,
+)
+from xnorc.cli.output import JSON, heard, progress_console
 from xnorc.cli.place import Group, Place
 from xnorc.errors import DataError, ToolError
 
@@ -23,13 +34,8 @@ def command(
     data: Data = None,
     baud: BaudRate = None,
     limit: Limit = None,
-    by: Annotated[
-        str | None,
-        typer.Option("--by", help="Flash another way than the board file says: stm32, drive, ...", show_default=False),
-    ] = None,
-    unprotect: Annotated[
-        bool, typer.Option("--unprotect", help="Lift a read-out protection: erases [bold]all[/] of the chip.")
-    ] = False,
+    by: By = None,
+    unprotect: Unprotect = False,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder for the report (default: PROGRAM/report/BOARD).")
     ] = None,
@@ -65,7 +71,7 @@ def command(
     progress_console.print(f"built: {firmware.image.flash:,} bytes of flash, {firmware.image.ram:,} of RAM")
     flash_live(read_image(firmware.image.elf, where.memory.flash), where, port, None, unprotect, by)
     target = Serial(where, port)
-    info = prove(program, target, firmware, progress_console.print)
+    info = prove(program, target, firmware, heard)
     progress_console.print(f"booted: {program.name} ({info.digest.hex()}), the image that was built")
     report = measure_live(program, samples, target, folder, data, None)
     finish(report, folder, as_json)

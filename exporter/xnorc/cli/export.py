@@ -58,8 +58,8 @@ def command(
         return
     program = exported.lowered.program
     for node in program.dump().splitlines()[1:-1]:
-        console.print(node, markup=False, soft_wrap=True)
+        console.print(node, soft_wrap=True)
     for note in (*program.notes, *exported.verdict.warnings):
-        console.print(f"note: {note}", markup=False, soft_wrap=True)
-    console.print(str(exported.verdict), markup=False, soft_wrap=True)
-    console.print(f"written to {out}", markup=False)
+        console.print(f"note: {note}", soft_wrap=True)
+    console.print(str(exported.verdict), soft_wrap=True)
+    console.print(f"written to {out}")

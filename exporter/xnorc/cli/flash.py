@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from xnorc.cli.arguments import BaudRate, BoardName, Port, program_folder, results_folder
+from xnorc.cli.arguments import BaudRate, BoardName, By, Port, Unprotect, program_folder, results_folder
 from xnorc.cli.output import JSON, console, emit
 from xnorc.cli.place import Group, Place
 
@@ -28,13 +28,8 @@ def command(
     board: BoardName,
     port: Port = None,
     baud: BaudRate = None,
-    by: Annotated[
-        str | None,
-        typer.Option("--by", help="Flash another way than the board file says: stm32, drive, ...", show_default=False),
-    ] = None,
-    unprotect: Annotated[
-        bool, typer.Option("--unprotect", help="Lift a read-out protection: erases [bold]all[/] of the chip.")
-    ] = False,
+    by: By = None,
+    unprotect: Unprotect = False,
     as_json: bool = JSON,
 ) -> None:
     """Flash a program or a firmware file into a board, and prove by reading back that it is there.

@@ -5,9 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.markup import escape
-
-from xnorc.cli.output import progress_console
+from xnorc.cli.output import heard, progress_console
 
 if TYPE_CHECKING:
     from xnorc.boards import Board
@@ -41,7 +39,4 @@ def flash_live(
                 tasks[step] = bar.add_task(step, total=total)
             bar.update(tasks[step], completed=done)
 
-        def say(line: str) -> None:
-            progress_console.print(escape(line), soft_wrap=True)
-
-        return kind(board, port or "", baud, unprotect, say).flash(image, seen)
+        return kind(board, port or "", baud, unprotect, heard).flash(image, seen)

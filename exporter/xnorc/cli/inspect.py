@@ -35,7 +35,7 @@ def command(
         emit({"dump": program.dump()})
         return
     if dump:
-        console.print(program.dump(), end="", markup=False, soft_wrap=True)
+        console.print(program.dump(), end="", soft_wrap=True)
         return
     planned = plan(program, load_board(board) if board else None)
     rows = [asdict(row) for row in layers(program, planned.steps)]
@@ -59,7 +59,7 @@ def command(
     else:
         _table(program.name, rows, planned.flash, planned.arena)
         for note in program.notes:
-            console.print(f"note: {note}", markup=False)
+            console.print(f"note: {note}")
     planned.check()
 
 

@@ -86,7 +86,7 @@ def finish(report: Report, out: Path, as_json: bool) -> None:
     if report.stack is not None:
         console.print(stack_line(report))
     if report.image_proved is False:
-        console.print("[yellow]the image in the device's flash is not the one built here[/]")
+        console.print("the image in the device's flash is not the one built here", style="yellow")
     if report.data.caveat:
         console.print(report.data.caveat, style="yellow")
     for each in report.clipped:

@@ -81,6 +81,6 @@ def command(
     finish(report, folder, as_json)
     if earlier is not None:
         for line in compare(earlier, document(report), str(against)).lines:
-            (progress_console if as_json else console).print(line, soft_wrap=True, markup=False)
+            (progress_console if as_json else console).print(line, soft_wrap=True)
     if not agrees(report):
         raise typer.Exit(1)
